@@ -1,0 +1,1 @@
+"""When things run: the command line, the steps of a close, and the Dagster graph."""

@@ -1,0 +1,31 @@
+"""One tree of errors. A message says what, where, how much, and what to do now."""
+
+
+class TallystickError(Exception):
+    """Anything that Tallystick refuses to do."""
+
+
+class ConfigError(TallystickError):
+    """The configuration cannot be used as it is."""
+
+
+class SourceError(TallystickError):
+    """A file cannot be read as what it claims to be; carries what raw.quarantine keeps."""
+
+    def __init__(self, code: str, reason: str, advice: str) -> None:
+        super().__init__(f"{reason} {advice}")
+        self.code = code
+        self.reason = reason
+        self.advice = advice
+
+
+class ContractError(TallystickError):
+    """A frame of ours breaks the contract of its table: always a bug."""
+
+
+class BalanceError(TallystickError):
+    """Numbers do not add up: always a bug."""
+
+
+class WarehouseError(TallystickError):
+    """The warehouse cannot be opened, or is held by another process."""

@@ -1,0 +1,1 @@
+"""The providers, in the order in which they are tried."""

@@ -1,0 +1,217 @@
+"""`tallystick.toml`: every key is known, every mistake is named with the nearest right word."""
+
+import difflib
+import tomllib
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.errors import ConfigError
+
+Kind = Literal["traces", "usage", "cost", "invoice", "requests"]
+
+
+class _Section(BaseModel):
+    """Closed and immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Section):
+    """Where files of one kind lie."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    kind: Kind
+    uri: str
+    """A file, a folder or a glob, relative to the configuration's folder."""
+    format: str | None = None
+    """Name of a format; found from the content when left out."""
+    provider: str | None = None
+    """Slug of the provider, where the format does not tell."""
+    account: str | None = None
+    """Provider account that exports belong to; on traces, the account that all its calls are billed to."""
+    pulled_at: datetime | None = None
+    """When these exports were pulled; else the date in the file name, else the file's time."""
+
+    @field_validator("uri")
+    @classmethod
+    def _is_local(cls, value: str) -> str:
+        if "://" in value:
+            raise ValueError(f"'{value}' is not a local path; this version reads local files, folders and globs")
+        return value
+
+
+class Scope(_Section):
+    """A place where traced and metered can meet that is narrower than an account."""
+
+    name: str
+    provider: str
+    account: str | None = None
+    project_ids: tuple[str, ...] = ()
+    """Projects or workspaces of the export."""
+    api_key_ids: tuple[str, ...] = ()
+    """API keys of the export."""
+    services: tuple[str, ...] = ()
+    """Globs of service names whose calls use it."""
+    team: str | None = None
+    """Team that owns what no call explains; without it, a pool."""
+
+
+class TeamRule(_Section):
+    """One rule that gives calls to a team; rules are tried in order, the first match wins."""
+
+    team: str
+    service: str | None = None
+    """Glob of the service name."""
+    span_attribute: dict[str, str] = {}
+    """Span attributes and the globs of their values; all must match."""
+    resource_attribute: dict[str, str] = {}
+    """Resource attributes and the globs of their values; all must match."""
+    project_id: str | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+    """First day on which the rule no longer holds."""
+
+
+class Identity(_Section):
+    """Attributes whose value is a team, a feature or a conversation, on the span or its resource."""
+
+    team_attributes: tuple[str, ...] = ("team", "team.name", "owner.team")
+    feature_attributes: tuple[str, ...] = ("feature", "feature.name", "app.feature")
+    conversation_attributes: tuple[str, ...] = ("gen_ai.conversation.id", "session.id", "conversation.id")
+
+
+class Models(_Section):
+    """Words for models beyond the built-in tables."""
+
+    aliases: dict[str, str] = {}
+    """Alias as traced or billed -> model as metered."""
+
+
+class Price(_Section):
+    """A price per million tokens that the list does not have, or that a contract fixes."""
+
+    provider: str
+    model: str
+    token_kind: str
+    usd_per_million: Decimal = Field(ge=0)
+    service_tier: str = "standard"
+
+
+class Materiality(_Section):
+    """A finding is material when it passes both bounds."""
+
+    usd: Decimal = Field(default=Decimal(100), ge=0)
+    percent: Decimal = Field(default=Decimal(3), ge=0)
+
+
+class Output(_Section):
+    """Where results go, relative to the configuration's folder."""
+
+    folder: str = "output"
+    warehouse: str = "tallystick.duckdb"
+
+
+class Settings(_Section):
+    """The whole configuration."""
+
+    company: str = "Your company"
+    output: Output = Output()
+    materiality: Materiality = Materiality()
+    sources: tuple[Source, ...] = ()
+    scopes: tuple[Scope, ...] = ()
+    teams: tuple[TeamRule, ...] = ()
+    identity: Identity = Identity()
+    models: Models = Models()
+    prices: tuple[Price, ...] = ()
+    exchange_rates: dict[str, Decimal] = {}
+    """Currency code -> US dollars for one unit, as stated on the invoices or in the books."""
+    root: Path = Path()
+    """Folder of the configuration; set by `load`."""
+
+    @field_validator("sources")
+    @classmethod
+    def _names_are_unique(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+        names = [source.name for source in sources]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"source name '{twice[0]}' is used more than once; names tell sources apart")
+        return sources
+
+    @cached_property
+    def output_folder(self) -> Path:
+        """Folder of all published files."""
+        return self.root / self.output.folder
+
+    @cached_property
+    def warehouse_file(self) -> Path:
+        """The DuckDB file."""
+        return self.root / self.output.warehouse
+
+    @cached_property
+    def label_attributes(self) -> tuple[str, ...]:
+        """Attributes that landing keeps because a rule reads them, sorted."""
+        rules = {key for rule in self.teams for key in (*rule.span_attribute, *rule.resource_attribute)}
+        return tuple(sorted(rules | set(self.identity.team_attributes) | set(self.identity.feature_attributes)))
+
+
+class Secrets(BaseSettings):
+    """What never stands in a file: read from the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="TALLYSTICK_")
+
+    hash_key: SecretStr | None = None
+    """Key with which personal ids are hashed; without it they are not kept at all."""
+
+
+def load(path: Path) -> Settings:
+    """Return the settings of a file.
+
+    Raises:
+        ConfigError: the file is missing, is not TOML, or has unknown or wrong keys; all are named at once.
+    """
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"There is no configuration at {path}. Write one, or run `tallystick demo` to see an example."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}. Correct that line and run again.") from None
+    if "root" in content:
+        raise ConfigError(f"{path}: unknown key 'root'. Remove it.")
+    try:
+        return Settings.model_validate({**content, "root": path.parent})
+    except ValidationError as error:
+        problems = "\n".join(f"  - {_problem(item)}" for item in error.errors())
+        raise ConfigError(f"{path} cannot be used:\n{problems}") from None
+
+
+def _problem(item: Any) -> str:
+    place = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"unknown key '{place}'.{_nearest(item['loc'])}"
+    return f"{place}: {item['msg']} (given: {item.get('input')!r})"
+
+
+def _nearest(place: tuple[int | str, ...]) -> str:
+    model: Any = Settings
+    for part in place[:-1]:
+        if isinstance(part, str) and part in model.model_fields:
+            model = _section(model.model_fields[part].annotation) or model
+    known = [name for name in model.model_fields if name != "root"]
+    close = difflib.get_close_matches(str(place[-1]), known, 1, 0.5)
+    return f" Did you mean '{close[0]}'?" if close else f" Known keys here: {', '.join(known)}."
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        if found := _section(inner):
+            return found
+    return None

@@ -1,0 +1,1 @@
+"""A seeded company with known truth; imports nothing else of ours."""

@@ -1,0 +1,1 @@
+"""One select per file; the file's path is the table's name."""

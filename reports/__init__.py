@@ -1,0 +1,1 @@
+"""What people read: a view of the published tables, and the pages made from it."""

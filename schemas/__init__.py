@@ -1,0 +1,1 @@
+"""What a row is: the contracts of every table, and nothing that computes."""

@@ -1,0 +1,178 @@
+"""Recon: traced, metered and billed side by side, and the account of why they differ."""
+
+import pandera.polars as pa
+import polars as pl
+
+from schemas.types import BASES, COMPONENTS, STEPS, Instant, Tokens, Usd, column, maybe
+
+
+class _Recon(pa.DataFrameModel):
+    """Every row belongs to one month."""
+
+    month: str = column("Month as YYYY-MM.", str_matches=r"^\d{4}-\d{2}$")
+
+    class Config:
+        """Contracts are closed: no extra column, no silent cast."""
+
+        strict = True
+        coerce = False
+
+
+class _Cell(_Recon):
+    """The dimensions in which traced and metered meet."""
+
+    provider: str = column("Slug of the provider.")
+    account: str = column("Provider account.")
+    scope: str = column("Place where traced and metered can meet.")
+    model: str = column("Model as metered; `all` when the export does not tell models apart.")
+    service_tier: str = column("Service tier; `all` when the export does not tell tiers apart.")
+    token_kind: str = column("Disjoint token kind.")
+
+
+class Bucket(_Cell):
+    """One row per scope, model, tier, kind and time step of the export: the drift to be explained."""
+
+    bucket_start_at: Instant = column("First instant of the time step.")
+    bucket_end_at: Instant = column("First instant after the time step.")
+    traced_tokens: Tokens = column("Tokens of every span occurrence as logged.")
+    metered_tokens: Tokens = column("Tokens on the provider's meter.", ge=0)
+    drift_tokens: Tokens = column("Metered minus traced: positive when the provider counts more.")
+
+    class Config:
+        """See _Recon."""
+
+        name = "recon.bucket"
+        unique = [
+            "month", "provider", "account", "scope", "model", "service_tier", "token_kind", "bucket_start_at",
+        ]
+
+
+class Claim(_Cell):
+    """One row per piece of evidence of a cause, as claimed and as the balance placed it."""
+
+    bucket_start_at: Instant = column("First instant of the time step.")
+    team: str = column("Team that the claim belongs to.")
+    service: str = column("Service that the claim belongs to.")
+    feature: str = column("Feature; empty when not known.")
+    step: str = column("Cause that claims.", isin=list(STEPS))
+    claimed_tokens: Tokens = column("What the evidence says, signed as drift.")
+    tokens: Tokens = column("What the balance placed, within the bounds.")
+    tokens_low: Tokens = column("Lower bound.")
+    tokens_high: Tokens = column("Upper bound.")
+    basis: str = column("How the figure is known.", isin=list(BASES))
+    trace_id: str = maybe("Trace of the evidence; null when it is not a span.")
+    span_id: str = maybe("Span of the evidence.")
+    evidence_count: pl.Int64 = column("Spans, requests or rows behind the claim.", ge=0)
+    reason: str = column("Rule that made the claim.")
+
+    class Config:
+        """See _Recon."""
+
+        name = "recon.claim"
+
+
+class Bridge(_Cell):
+    """One row per cell, team, service, feature and step: adds up exactly to the metered tokens of the cell."""
+
+    team: str = column("Team; `unowned` and `uninstrumented` are pools.")
+    service: str = column("Service; `unknown` when the resource names none.")
+    feature: str = column("Feature; empty when not known.")
+    step: str = column("Step of the bridge.", isin=list(STEPS))
+    tokens: Tokens = column("Signed tokens of the step.")
+    tokens_low: Tokens = column("Lower end of the 90 % interval.")
+    tokens_high: Tokens = column("Upper end of the 90 % interval.")
+    usd: Usd = maybe("Tokens at the expected rate; null when the model has no known price.")
+    basis: str = column("How the figure is known.", isin=list(BASES))
+    evidence_count: pl.Int64 = column("Spans, requests or rows behind the figure.", ge=0)
+
+    class Config:
+        """See _Recon."""
+
+        name = "recon.bridge"
+        unique = [
+            "month", "provider", "account", "scope", "model", "service_tier", "token_kind",
+            "team", "service", "feature", "step", "basis",
+        ]
+
+
+class Unmetered(_Cell):
+    """One row per cell and team whose traced tokens meet no meter: unknown, hence outside the bridge."""
+
+    team: str = column("Team.")
+    tokens: Tokens = column("Traced tokens, net of duplicates and calls that nobody bills.")
+    call_count: pl.Int64 = column("Calls.", ge=0)
+    reason: str = column("Why there is no meter.")
+
+    class Config:
+        """See _Recon."""
+
+        name = "recon.unmetered"
+
+
+class Tieout(_Recon):
+    """One row per account, invoice and component: the components add up to `billed` to the cent."""
+
+    provider: str = column("Slug of the provider.")
+    account: str = column("Provider account.")
+    invoice_id: str = maybe("Number of the invoice; null while it is awaited.")
+    component: str = column("Component of the tie-out.", isin=list(COMPONENTS))
+    usd: Usd = column("Amount in US dollars.")
+
+    class Config:
+        """See _Recon."""
+
+        name = "recon.tieout"
+        unique = ["month", "provider", "account", "invoice_id", "component"]
+
+
+class Evidence(_Recon):
+    """One row per span or request behind a step."""
+
+    step: str = column("Step of the bridge.", isin=list(STEPS))
+    team: str = column("Team.")
+    trace_id: str = maybe("Trace id; null when the evidence is not a span.")
+    span_id: str = maybe("Span id.")
+    tokens: Tokens = column("Signed tokens, over all kinds.")
+    usd: Usd = maybe("Tokens at the expected rate; null when unpriced.")
+    reason: str = column("Rule that made the claim.")
+
+    class Config:
+        """See _Recon."""
+
+        name = "recon.evidence"
+
+
+class Rate(_Recon):
+    """One row per model, tier and kind: the expected rate of the month and where it comes from."""
+
+    provider: str = column("Slug of the provider.")
+    model: str = column("Model as metered.")
+    service_tier: str = column("Service tier.")
+    token_kind: str = column("Token kind.")
+    usd_per_token: Usd = maybe("Expected rate; null when no price is known.")
+    origin: str = column("Price card and version, or why there is none.")
+
+    class Config:
+        """See _Recon."""
+
+        name = "recon.expected_rate"
+        unique = ["month", "provider", "model", "service_tier", "token_kind"]
+
+
+class Finding(_Recon):
+    """One row per thing that a reader should know before trusting the month."""
+
+    code: str = column("Short stable name.")
+    severity: str = column("error, warning or note.", isin=["error", "warning", "note"])
+    provider: str = column("Slug of the provider; empty when it concerns all.")
+    account: str = column("Provider account; empty when it concerns all.")
+    team: str = column("Team; empty when it concerns all.")
+    message: str = column("What, where, how much.")
+    advice: str = column("What to do now.")
+    tokens: Tokens = maybe("Tokens concerned.")
+    usd: Usd = maybe("Dollars concerned.")
+
+    class Config:
+        """See _Recon."""
+
+        name = "recon.finding"

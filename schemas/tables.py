@@ -1,0 +1,94 @@
+"""All tables in one tuple: DDL, asset metadata, exports and the data dictionary derive from it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandera.polars as pa
+import polars as pl
+
+from schemas import core, raw, recon, report
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its contract, what it is made of, and whether a close publishes it as a file."""
+
+    contract: type[pa.DataFrameModel]
+    reads: tuple[str, ...] = ()
+    exported: str | None = None
+    export_without: tuple[str, ...] = ()
+
+    @cached_property
+    def name(self) -> str:
+        """Name in the warehouse, `layer.table`."""
+        return str(self.contract.to_schema().name)
+
+    @cached_property
+    def layer(self) -> str:
+        """Schema of the table and group of its asset."""
+        return self.name.split(".")[0]
+
+    @cached_property
+    def schema(self) -> pl.Schema:
+        """Column names and polars types, in contract order."""
+        return pl.Schema(self.contract.empty().schema)
+
+    @cached_property
+    def descriptions(self) -> dict[str, str]:
+        """One line of meaning for each column."""
+        return {name: str(c.description) for name, c in self.contract.to_schema().columns.items()}
+
+    @cached_property
+    def grain(self) -> str:
+        """What one row is."""
+        return (self.contract.__doc__ or "").strip()
+
+    @cached_property
+    def is_monthly(self) -> bool:
+        """Whether rows belong to a month; landing tables belong to files."""
+        return "month" in self.schema
+
+
+TABLES: tuple[Table, ...] = (
+    Table(raw.File),
+    Table(raw.Quarantine, exported="quarantine"),
+    Table(raw.Span),
+    Table(raw.Usage),
+    Table(raw.Cost),
+    Table(raw.Invoice),
+    Table(raw.Request),
+    Table(core.Metered, reads=("raw.usage", "raw.request", "raw.invoice", "raw.file")),
+    Table(core.Coverage, reads=("raw.usage", "raw.request", "raw.invoice", "raw.file")),
+    Table(core.Request, reads=("raw.request",)),
+    Table(core.Billed, reads=("raw.cost", "raw.invoice", "raw.file")),
+    Table(core.Traced, reads=("raw.span", "core.metered")),
+    Table(core.Call, reads=("raw.span", "core.metered")),
+    Table(core.Attempt, reads=("raw.span",)),
+    Table(core.Correction, reads=("raw.span", "core.metered")),
+    Table(core.Unmapped, reads=("raw.usage", "raw.cost", "raw.invoice", "core.traced"), exported="unmapped"),
+    Table(recon.Rate, reads=("core.metered", "core.traced")),
+    Table(recon.Bucket, reads=("core.traced", "core.metered", "core.coverage")),
+    Table(recon.Unmetered, reads=("core.traced", "core.coverage"), exported="unmetered"),
+    Table(
+        recon.Claim,
+        reads=("recon.bucket", "core.call", "core.attempt", "core.correction", "core.request", "core.metered"),
+    ),
+    Table(recon.Bridge, reads=("recon.claim", "recon.bucket", "recon.expected_rate"), exported="bridge"),
+    Table(recon.Tieout, reads=("core.billed", "core.metered", "recon.expected_rate"), exported="tieout"),
+    Table(
+        recon.Evidence,
+        reads=("recon.claim", "recon.expected_rate"),
+        exported="evidence",
+        export_without=("month",),
+    ),
+    Table(
+        recon.Finding,
+        reads=("raw.file", "raw.quarantine", "core.unmapped", "core.coverage", "recon.bridge", "recon.tieout"),
+        exported="open_items",
+    ),
+    Table(report.Team, reads=("recon.bridge", "recon.tieout"), exported="teams"),
+    Table(report.Close, reads=("raw.file", "recon.bridge", "recon.tieout", "report.team"), exported="close"),
+)
+"""In the order in which a close fills them."""
+
+BY_NAME: dict[str, Table] = {table.name: table for table in TABLES}

@@ -1,0 +1,86 @@
+"""Column types and vocabularies that all contracts share."""
+
+from typing import Annotated, Any
+
+import pandera.polars as pa
+import polars as pl
+
+Tokens = pl.Int64
+"""A count of tokens. Null means unknown; zero means that somebody counted and found none."""
+
+Usd = Annotated[pl.Decimal, 38, 12]
+"""US dollars, exact to a millionth of a millionth: rates per token are this small."""
+
+Amount = Annotated[pl.Decimal, 38, 12]
+"""Money in the currency of the row's `currency` column."""
+
+Quantity = Annotated[pl.Decimal, 38, 12]
+"""A quantity in the unit of the row's `quantity_unit` column."""
+
+Instant = Annotated[pl.Datetime, "us", "UTC"]
+"""A point in time, UTC, in microseconds."""
+
+TOKEN_KINDS = (
+    "input_uncached",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "cache_write_other",
+    "output",
+    "input_audio",
+    "output_audio",
+    "input_image",
+    "output_image",
+)
+"""The disjoint leaves: every token of a call is in exactly one. Reasoning is a memo inside `output`."""
+
+KIND_COLUMNS = tuple(f"{kind}_tokens" for kind in TOKEN_KINDS)
+"""The wide form of the leaves, one column a kind."""
+
+STEPS = (
+    "traced",
+    "duplicate_spans",
+    "not_billed",
+    "cache_convention",
+    "sampling",
+    "retries",
+    "cancellations",
+    "missing_usage",
+    "tokenizer_mismatch",
+    "summary_compaction",
+    "reasoning",
+    "uninstrumented",
+    "period_boundary",
+    "unexplained",
+)
+"""The steps of the bridge from traced to metered, in the order of the page."""
+
+COMPONENTS = (
+    "metered_at_expected_rate",
+    "quantity",
+    "price",
+    "fees",
+    "minimums",
+    "credits",
+    "tax",
+    "currency",
+    "rounding",
+    "billed",
+)
+"""The components of the tie-out from metered to billed; the last is the sum of the others."""
+
+BASES = ("exact", "bounded", "estimated", "allocated")
+"""How a figure is known."""
+
+ALL = "all"
+"""The value of a dimension that the provider's export does not tell apart."""
+
+
+def column(description: str, **checks: Any) -> Any:
+    """Return a pandera field with its line in the data dictionary."""
+    return pa.Field(description=description, **checks)
+
+
+def maybe(description: str, **checks: Any) -> Any:
+    """Return a field that may be null: absent is not zero."""
+    return pa.Field(description=description, nullable=True, **checks)
