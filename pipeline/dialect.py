@@ -38,11 +38,11 @@ class Quirk:
     """A number that is known to be wrong; `rule` is a name that `pipeline/calls.py` can apply."""
 
     rule: Literal[
-        "false_zero_is_null",            # input 0 and output 0 together mean nothing was recorded
-        "placeholder_output_is_null",    # no finish reason and output <= 8: message_start's placeholder
-        "exclusive_input",               # documented by `why` only
-        "estimated_output",              # counts may be a local estimate
-        "stream_output_adds_start",      # streamed output = start placeholder + cumulative delta
+        "false_zero_is_null",  # input 0 and output 0 together mean nothing was recorded
+        "placeholder_output_is_null",  # no finish reason and output <= 8: message_start's placeholder
+        "exclusive_input",  # documented by `why` only
+        "estimated_output",  # counts may be a local estimate
+        "stream_output_adds_start",  # streamed output = start placeholder + cumulative delta
     ]
     streamed_only: bool = False
     providers: tuple[str, ...] = ()

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import polars as pl
 
 
-
 class Reject(NamedTuple):
     """A record that could not be read: the place in the file, a stable code, the reason, what to do."""
 

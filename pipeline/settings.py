@@ -42,7 +42,9 @@ class Source(_Section):
     @classmethod
     def _is_local(cls, value: str) -> str:
         if "://" in value:
-            raise ValueError(f"'{value}' is not a local path; this version reads local files, folders and globs")
+            raise ValueError(
+                f"'{value}' is not a local path; this version reads local files, folders and globs"
+            )
         return value
 
 
@@ -156,7 +158,9 @@ class Settings(_Section):
     def label_attributes(self) -> tuple[str, ...]:
         """Attributes that landing keeps because a rule reads them, sorted."""
         rules = {key for rule in self.teams for key in (*rule.span_attribute, *rule.resource_attribute)}
-        return tuple(sorted(rules | set(self.identity.team_attributes) | set(self.identity.feature_attributes)))
+        return tuple(
+            sorted(rules | set(self.identity.team_attributes) | set(self.identity.feature_attributes))
+        )
 
 
 class Secrets(BaseSettings):

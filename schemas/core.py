@@ -160,7 +160,9 @@ class Metered(_Core):
     provider: str = column("Slug of the provider.")
     account: str = column("Provider account.")
     scope: str = column("Place where traced and metered can meet.")
-    meter: str = column("usage, requests or invoice: which source metered.", isin=["usage", "requests", "invoice"])
+    meter: str = column(
+        "usage, requests or invoice: which source metered.", isin=["usage", "requests", "invoice"]
+    )
     endpoint: str = column("completions, embeddings, messages; `all` when the meter does not tell.")
     model: str = column("Model as metered, aliases resolved; `all` when not told apart.")
     service_tier: str = column("Service tier; `all` when not told apart.")
@@ -182,7 +184,16 @@ class Metered(_Core):
         """See _Core."""
 
         name = "core.metered"
-        unique = ["month", "provider", "account", "scope", "endpoint", "model", "service_tier", "bucket_start_at"]
+        unique = [
+            "month",
+            "provider",
+            "account",
+            "scope",
+            "endpoint",
+            "model",
+            "service_tier",
+            "bucket_start_at",
+        ]
 
 
 class Coverage(_Core):

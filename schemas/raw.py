@@ -86,7 +86,9 @@ class Span(_Raw):
     service: str = maybe("Resource attribute service.name.")
     environment: str = maybe("Resource attribute deployment.environment.name, or its older name.")
     labels: str = column("JSON object of the span attributes that identity rules read, keys sorted.")
-    resource_labels: str = column("JSON object of the resource attributes that identity rules read, keys sorted.")
+    resource_labels: str = column(
+        "JSON object of the resource attributes that identity rules read, keys sorted."
+    )
     operation: str = maybe("gen_ai.operation.name, or the dialect's own word for it.")
     provider_logged: str = maybe("Provider as the instrumentation names it; not always who bills.")
     request_model: str = maybe("Model asked for, often an alias.")

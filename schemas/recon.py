@@ -43,7 +43,14 @@ class Bucket(_Cell):
 
         name = "recon.bucket"
         unique = [
-            "month", "provider", "account", "scope", "model", "service_tier", "token_kind", "bucket_start_at",
+            "month",
+            "provider",
+            "account",
+            "scope",
+            "model",
+            "service_tier",
+            "token_kind",
+            "bucket_start_at",
         ]
 
 
@@ -90,8 +97,18 @@ class Bridge(_Cell):
 
         name = "recon.bridge"
         unique = [
-            "month", "provider", "account", "scope", "model", "service_tier", "token_kind",
-            "team", "service", "feature", "step", "basis",
+            "month",
+            "provider",
+            "account",
+            "scope",
+            "model",
+            "service_tier",
+            "token_kind",
+            "team",
+            "service",
+            "feature",
+            "step",
+            "basis",
         ]
 
 

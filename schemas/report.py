@@ -46,7 +46,9 @@ class Close(_Report):
     """One row per published month: which inputs and rules its figures come from."""
 
     close_id: str = column("Hash of inputs, configuration and version: same inputs, same id.")
-    status: str = column("preliminary, complete or incomplete.", isin=["preliminary", "complete", "incomplete"])
+    status: str = column(
+        "preliminary, complete or incomplete.", isin=["preliminary", "complete", "incomplete"]
+    )
     version: str = column("Version of Tallystick.")
     input_files: pl.Int64 = column("Files that were landed.", ge=0)
     rows_read: pl.Int64 = column("Records read.", ge=0)

@@ -71,7 +71,14 @@ TABLES: tuple[Table, ...] = (
     Table(recon.Unmetered, reads=("core.traced", "core.coverage"), exported="unmetered"),
     Table(
         recon.Claim,
-        reads=("recon.bucket", "core.call", "core.attempt", "core.correction", "core.request", "core.metered"),
+        reads=(
+            "recon.bucket",
+            "core.call",
+            "core.attempt",
+            "core.correction",
+            "core.request",
+            "core.metered",
+        ),
     ),
     Table(recon.Bridge, reads=("recon.claim", "recon.bucket", "recon.expected_rate"), exported="bridge"),
     Table(recon.Tieout, reads=("core.billed", "core.metered", "recon.expected_rate"), exported="tieout"),
@@ -83,7 +90,14 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         recon.Finding,
-        reads=("raw.file", "raw.quarantine", "core.unmapped", "core.coverage", "recon.bridge", "recon.tieout"),
+        reads=(
+            "raw.file",
+            "raw.quarantine",
+            "core.unmapped",
+            "core.coverage",
+            "recon.bridge",
+            "recon.tieout",
+        ),
         exported="open_items",
     ),
     Table(report.Team, reads=("recon.bridge", "recon.tieout"), exported="teams"),
