@@ -1,0 +1,188 @@
+"""The DuckDB file: the only module that imports duckdb.
+
+One writer at a time: a second process waits for the lock and says whom it waits for. Every table is created
+from its contract; what goes in is checked against it.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+from pandera.errors import SchemaErrors
+
+from pipeline.errors import ContractError, WarehouseError
+from schemas.tables import TABLES, Table
+
+log = logging.getLogger(__name__)
+
+LOCK_WAIT_SECONDS = 600.0
+
+
+class Warehouse:
+    """An open warehouse; get one from `Warehouse.open`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path | None, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator["Warehouse"]:
+        """Open the file, create what is missing, close it at the end; None opens one in memory.
+
+        Raises:
+            WarehouseError: another process held the file for too long, or its tables are of another version.
+        """
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        connection = _connect(":memory:" if path is None else str(path), wait_seconds)
+        try:
+            connection.execute("set TimeZone = 'UTC'")
+            warehouse = cls(connection)
+            warehouse._create_tables()
+            yield warehouse
+        finally:
+            connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: what is written inside becomes visible together, or not at all."""
+        self._connection.execute("begin")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("rollback")
+            raise
+        self._connection.execute("commit")
+
+    def insert(self, table: Table, frame: pl.DataFrame) -> int:
+        """Append rows after checking them against the contract; return how many."""
+        validate(table, frame)
+        if frame.height:
+            self._connection.register("incoming", frame)
+            self._connection.execute(f"insert into {table.name} by name select * from incoming")  # noqa: S608
+            self._connection.unregister("incoming")
+        return frame.height
+
+    def delete(self, table: Table, column: str, values: Sequence[str]) -> None:
+        """Delete the rows whose column holds one of the values."""
+        if column not in table.schema:
+            raise ContractError(f"{table.name} has no column {column}.")
+        self._connection.execute(
+            f"delete from {table.name} where {column} in (select unnest($values))",  # noqa: S608
+            {"values": list(values)},
+        )
+
+    def replace_month(self, table: Table, month: str, frame: pl.DataFrame) -> int:
+        """Replace a month's rows of a table; return how many rows it has now."""
+        self.delete(table, "month", [month])
+        return self.insert(table, frame)
+
+    def read(self, table: Table, where: str = "true", **parameters: Any) -> pl.DataFrame:
+        """Return rows of a table in contract order of columns; `where` names parameters as $name."""
+        columns = ", ".join(table.schema)
+        frame = self.query(f"select {columns} from {table.name} where {where}", **parameters)  # noqa: S608
+        return frame.cast(dict(table.schema))  # type: ignore[arg-type]
+
+    def query(self, sql: str, **parameters: Any) -> pl.DataFrame:
+        """Return the rows of a select; only the parameters that it names are bound."""
+        named = {key: value for key, value in parameters.items() if re.search(rf"\${key}\b", sql)}
+        frame: pl.DataFrame = self._connection.sql(sql, params=named or None).pl()
+        return frame
+
+    def run(self, name: str, **parameters: Any) -> pl.DataFrame:
+        """Return the rows of a select that is kept in `pipeline/sql/<name>.sql`."""
+        return self.query(sql(name), **parameters)
+
+    @contextmanager
+    def frames(self, tables: Mapping[str, pl.DataFrame]) -> Iterator[None]:
+        """Make frames visible to SQL under their names, for a test or a check before anything is written."""
+        for name, frame in tables.items():
+            self._connection.register(name, frame)
+        try:
+            yield
+        finally:
+            for name in tables:
+                self._connection.unregister(name)
+
+    def _create_tables(self) -> None:
+        known = self.query(
+            "select table_schema || '.' || table_name as name, column_name, data_type "
+            "from information_schema.columns order by ordinal_position"
+        )
+        for table in TABLES:
+            wanted = [(name, _type(dtype)) for name, dtype in table.schema.items()]
+            present = known.filter(pl.col("name") == table.name).select("column_name", "data_type").rows()
+            if present and present != wanted:
+                raise WarehouseError(
+                    f"Table {table.name} of this warehouse was made by another version of Tallystick. "
+                    "Move the warehouse file away and land again: the sources hold all it was made from."
+                )
+            if not present:
+                columns = ", ".join(f"{name} {kind}" for name, kind in wanted)
+                self._connection.execute(f"create schema if not exists {table.layer}")
+                self._connection.execute(f"create table {table.name} ({columns})")
+
+
+def validate(table: Table, frame: pl.DataFrame) -> None:
+    """Raise ContractError with column, check and examples when a frame breaks the table's contract."""
+    if frame.schema != table.schema:
+        differing = [
+            f"{name}: {frame.schema.get(name, 'missing')} where {table.schema.get(name, 'nothing')} belongs"
+            for name in dict.fromkeys([*table.schema, *frame.schema])
+            if frame.schema.get(name) != table.schema.get(name)
+        ]
+        raise ContractError(f"{table.name}: {'; '.join(differing) or 'columns are in another order'}.")
+    try:
+        table.contract.validate(frame, lazy=True)
+    except SchemaErrors as error:
+        raise ContractError(f"{table.name} breaks its contract:\n{error.failure_cases.head(10)}") from None
+
+
+@cache
+def sql(name: str) -> str:
+    """Return the text of `pipeline/sql/<name>.sql`."""
+    return files("pipeline.sql").joinpath(f"{name}.sql").read_text("utf-8")
+
+
+def _connect(path: str, wait_seconds: float) -> duckdb.DuckDBPyConnection:
+    waited_until = time.monotonic() + wait_seconds
+    told = False
+    while True:
+        try:
+            return duckdb.connect(path)
+        except duckdb.IOException as error:
+            holder = re.search(r"PID (\d+)", str(error))
+            if "lock" not in str(error).lower():
+                raise WarehouseError(f"The warehouse {path} cannot be opened: {error}") from None
+            whom = f"process {holder[1]}" if holder else "another process"
+            if time.monotonic() >= waited_until:
+                raise WarehouseError(
+                    f"The warehouse {path} is held by {whom}. Wait for it to end, or stop it, and run again."
+                ) from None
+            if not told:
+                log.warning("waiting for %s, which holds the warehouse %s", whom, path)
+                told = True
+            time.sleep(0.2)
+
+
+def _type(dtype: pl.DataType) -> str:
+    if isinstance(dtype, pl.Decimal):
+        return f"DECIMAL({dtype.precision},{dtype.scale})"
+    if isinstance(dtype, pl.Datetime):
+        return "TIMESTAMP WITH TIME ZONE"
+    names = {
+        pl.String: "VARCHAR",
+        pl.Int64: "BIGINT",
+        pl.Float64: "DOUBLE",
+        pl.Boolean: "BOOLEAN",
+        pl.Date: "DATE",
+    }
+    return names[dtype.base_type()]
