@@ -74,6 +74,6 @@ $(READY): requirements-dev.txt pyproject.toml
 	@$(BIN)/pip install --progress-bar off --require-hashes --only-binary :all: -r requirements-dev.txt 2>$(VENV)/setup.log \
 		| awk '/^Collecting/ && ++n % 20 == 0 {print "  " n " packages fetched"; fflush()} /^Installing/ {print "  installing"; fflush()}' \
 		|| { cat $(VENV)/setup.log >&2; exit 1; }
-	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable . 2>$(VENV)/setup.log \
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --no-deps --no-build-isolation --editable . 2>$(VENV)/setup.log \
 		|| { cat $(VENV)/setup.log >&2; exit 1; }
 	@touch $@
