@@ -1,0 +1,65 @@
+"""Published files: Parquet and CSV of the tables that anyone may build on, with the same bytes for the same rows."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from schemas.tables import TABLES
+
+_FORMULA = r"^[=+\-@\t\r]"
+"""What a spreadsheet would run: such text gets an apostrophe in CSV."""
+
+
+def export_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> tuple[str, ...]:
+    """Write each exported table as `<name>.parquet` and `<name>.csv`; return the names of the files."""
+    names: list[str] = []
+    for table in TABLES:
+        if table.exported is None:
+            continue
+        frame = tables[table.name].drop(table.export_without)
+        frame = frame.sort(pl.all(), nulls_last=True)
+        frame.write_parquet(folder / f"{table.exported}.parquet", compression="zstd", statistics=False)
+        _inert(frame).write_csv(folder / f"{table.exported}.csv")
+        names += [f"{table.exported}.parquet", f"{table.exported}.csv"]
+    return tuple(names)
+
+
+def write_texts(texts: Mapping[str, str], folder: Path) -> tuple[str, ...]:
+    """Write pages below the folder; return their names. A name that leaves the folder is refused."""
+    for name, text in sorted(texts.items()):
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise ValueError(f"page name {name!r} leaves the folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8", newline="\n")
+    return tuple(sorted(texts))
+
+
+def swap(fresh: Path, target: Path) -> None:
+    """Put a finished folder in the place of the published one; `recover` mends what a kill leaves."""
+    retired = target.with_name(f".{target.name}.old")
+    shutil.rmtree(retired, ignore_errors=True)
+    if target.exists():
+        target.rename(retired)
+    fresh.rename(target)
+    shutil.rmtree(retired, ignore_errors=True)
+
+
+def recover(target: Path) -> None:
+    """Bring the published folder back if a run was killed in the middle of a swap."""
+    retired = target.with_name(f".{target.name}.old")
+    if retired.exists() and not target.exists():
+        retired.rename(target)
+
+
+def _inert(frame: pl.DataFrame) -> pl.DataFrame:
+    text = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+    return frame.with_columns(
+        pl.when(pl.col(name).str.contains(_FORMULA))
+        .then("'" + pl.col(name))
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name in text
+    )
