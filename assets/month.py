@@ -1,0 +1,42 @@
+"""A close: the core, recon and report tables of a month, in one step since one transaction commits them."""
+
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+
+from assets.checks import check_results, check_specs
+from assets.close import Reconciled
+from assets.factory import POOL, key_of, table_spec
+from assets.partitions import MONTHS, month_of
+from assets.resources import Configuration
+from pipeline.period import Month
+from pipeline.settings import Settings
+from schemas.tables import TABLES
+
+MONTHLY = tuple(table for table in TABLES if table.is_monthly)
+
+
+def month_assets(reconcile: Callable[[Settings, Month], Reconciled]) -> dg.AssetsDefinition:
+    """Return the tables of a month, filled by one call that commits all of them or none."""
+
+    @dg.multi_asset(
+        name="reconcile",
+        specs=[table_spec(table, map(key_of, table.reads)) for table in MONTHLY],
+        check_specs=check_specs(),
+        partitions_def=MONTHS,
+        pool=POOL,
+    )
+    def _reconcile(
+        context: dg.AssetExecutionContext, configuration: Configuration
+    ) -> Iterator[dg.MaterializeResult]:
+        done = reconcile(configuration.settings(), month_of(context))
+        context.log.info(f"close {done.close_id} of {context.partition_key} is committed")
+        for table in MONTHLY:
+            yield dg.MaterializeResult(
+                asset_key=key_of(table.name),
+                metadata={"dagster/partition_row_count": done.rows[table.name], "close_id": done.close_id},
+                data_version=dg.DataVersion(done.close_id),
+                check_results=check_results(done.checks, table.name),
+            )
+
+    return _reconcile

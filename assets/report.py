@@ -1,0 +1,66 @@
+"""What people open: the pages and the files that a close publishes under output/<month>/."""
+
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+
+from assets.close import Published
+from assets.factory import OWNERS, POOL, key_of
+from assets.partitions import MONTHS, month_of
+from assets.resources import Configuration
+from pipeline.period import Month
+from pipeline.settings import Settings
+from schemas.tables import TABLES
+
+INDEX = dg.AssetKey(["published", "index"])
+TEAMS = dg.AssetKey(["published", "teams"])
+EXPORTS = dg.AssetKey(["published", "exports"])
+
+_PAGE_READS = ("recon.bridge", "recon.tieout", "recon.finding", "report.team", "report.close")
+
+
+def _spec(key: dg.AssetKey, reads: tuple[str, ...], kinds: set[str], description: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=key,
+        deps=[key_of(name) for name in reads],
+        group_name="published",
+        kinds=kinds,
+        owners=OWNERS,
+        description=description,
+    )
+
+
+def published_specs() -> list[dg.AssetSpec]:
+    """Return the page of the company, the pages of the teams, and the tables that anyone may build on."""
+    exported = tuple(table.name for table in TABLES if table.exported)
+    return [
+        _spec(INDEX, _PAGE_READS, {"html"}, "The variance report of all teams, for finance."),
+        _spec(TEAMS, _PAGE_READS, {"html"}, "One variance report per team."),
+        _spec(EXPORTS, exported, {"parquet", "csv"}, "The exported tables, with stable names and columns."),
+    ]
+
+
+def published_assets(publish: Callable[[Settings, Month], Published]) -> dg.AssetsDefinition:
+    """Return the files of a month, written by one call that replaces all of them or none."""
+
+    @dg.multi_asset(name="publish", specs=published_specs(), partitions_def=MONTHS, pool=POOL)
+    def _publish(
+        context: dg.AssetExecutionContext, configuration: Configuration
+    ) -> Iterator[dg.MaterializeResult]:
+        done = publish(configuration.settings(), month_of(context))
+        context.log.info(done.headline)
+        pages = sum(name.startswith("teams/") for name in done.files)
+        yield dg.MaterializeResult(
+            asset_key=INDEX,
+            metadata={"page": dg.MetadataValue.path(done.folder / "index.html"), "headline": done.headline},
+        )
+        yield dg.MaterializeResult(
+            asset_key=TEAMS,
+            metadata={"folder": dg.MetadataValue.path(done.folder / "teams"), "pages": pages},
+        )
+        yield dg.MaterializeResult(
+            asset_key=EXPORTS,
+            metadata={"folder": dg.MetadataValue.path(done.folder), "files": "\n".join(done.files)},
+        )
+
+    return _publish

@@ -1,0 +1,106 @@
+"""The graph is the registry of tables, from the files to the pages."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from assets.checks import LAWS
+from assets.definitions import build_defs, defs
+from assets.factory import key_of
+from assets.jobs import monthly_close
+from assets.partitions import MONTHS
+from assets.raw import SOURCES
+from pipeline.settings import Source
+from schemas.tables import BY_NAME, TABLES
+
+SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+TABLE_KEYS = {table.name.replace(".", "/") for table in TABLES}
+
+
+def test_the_graph_loads_without_configuration_and_without_warnings() -> None:
+    dg.Definitions.validate_loadable(build_defs())
+
+
+def test_every_table_is_an_asset_of_the_same_name() -> None:
+    tables = {key for key, spec in SPECS.items() if spec.group_name not in ("source", "published")}
+
+    assert tables == TABLE_KEYS
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_an_asset_tells_what_its_contract_says(table) -> None:
+    spec = SPECS[table.name.replace(".", "/")]
+
+    columns = spec.metadata["dagster/column_schema"].columns
+    assert [column.name for column in columns] == list(table.schema)
+    assert all(column.description for column in columns)
+    assert (spec.group_name, spec.description) == (table.layer, table.grain)
+    assert spec.metadata["dagster/table_name"] == table.name
+    assert spec.owners
+    assert spec.kinds
+    assert spec.code_version
+
+
+@pytest.mark.parametrize("table", [t for t in TABLES if t.is_monthly], ids=lambda table: table.name)
+def test_a_table_of_a_month_depends_on_what_it_reads_and_nothing_else(table) -> None:
+    spec = SPECS[table.name.replace(".", "/")]
+
+    assert {dep.asset_key for dep in spec.deps} == {key_of(name) for name in table.reads}
+    assert spec.partitions_def == MONTHS
+
+
+def test_sources_are_the_kinds_that_the_configuration_knows() -> None:
+    kinds = Source.model_fields["kind"].annotation.__args__
+
+    assert set(SOURCES) == set(kinds)
+
+
+@pytest.mark.parametrize("page", ["published/index", "published/teams", "published/exports"])
+def test_lineage_leads_from_every_page_back_to_the_files(page) -> None:
+    seen, waiting = set(), [page]
+    while waiting:
+        key = waiting.pop()
+        seen.add(key)
+        waiting += [dep.asset_key.to_user_string() for dep in SPECS[key].deps]
+
+    assert {f"source/{kind}" for kind in ("traces", "usage", "cost", "invoice")} <= seen
+
+
+def test_every_law_blocks() -> None:
+    checks = {
+        (check.name, check.asset_key): check.blocking
+        for asset in defs.resolve_asset_graph().assets_defs
+        for check in asset.check_specs
+    }
+
+    assert checks == {(law.name, key_of(law.table)): True for law in LAWS}
+    assert {law.table for law in LAWS} <= set(BY_NAME)
+
+
+def test_steps_that_open_the_warehouse_take_turns() -> None:
+    steps = [asset for asset in defs.resolve_asset_graph().assets_defs if asset.is_executable]
+
+    assert {asset.op.name: asset.op.pool for asset in steps} == {
+        "land": "duckdb",
+        "reconcile": "duckdb",
+        "publish": "duckdb",
+    }
+
+
+def test_the_running_month_can_be_closed_and_the_next_cannot() -> None:
+    keys = MONTHS.get_partition_keys(current_time=datetime(2026, 11, 22, tzinfo=UTC))
+
+    assert keys[0] == "2025-01"
+    assert keys[-1] == "2026-11"
+
+
+@pytest.mark.parametrize(
+    ("fires_at", "month"),
+    [(datetime(2026, 11, 3, 6, tzinfo=UTC), "2026-10"), (datetime(2027, 1, 3, 6, tzinfo=UTC), "2026-12")],
+)
+def test_the_monthly_schedule_closes_the_month_before(fires_at, month) -> None:
+    with dg.build_schedule_context(scheduled_execution_time=fires_at) as context:
+        request = monthly_close(context)
+
+    assert request.partition_key == month
