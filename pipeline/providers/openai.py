@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any
 
 from pipeline.errors import SourceError
-from pipeline.exports import parsed
 from pipeline.fields import PULL_AGAIN, count, currency, money, required_count, shown, text, unix_instant
 from pipeline.pages import Page, Shape, grouped, objects, records
 from pipeline.personal import short_hash
 from pipeline.provider import ExportFormat, Parsed, Provider
+from pipeline.raw_rows import parsed
 
 DIMENSIONS = (
     "project_id",
