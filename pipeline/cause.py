@@ -47,14 +47,14 @@ class Evidence:
     """core.attempt."""
     corrections: pl.DataFrame
     """core.correction inside metered buckets, plus bucket_start_at; long, signed."""
-    traced: pl.DataFrame
-    """Traced tokens by bucket and owner, long, column `tokens`."""
     metered: pl.DataFrame
-    """Metered tokens by bucket, long, column `tokens`, with `request_count` per bucket and endpoint."""
+    """Metered tokens, one row per bucket and token kind, column `tokens`."""
     requests: pl.DataFrame
     """core.request plus bucket_start_at: the per-request meter, where there is one."""
     cache_writes: dict[str, tuple[str, ...]]
     """Provider -> token kinds in which its meter counts cache writes."""
+    owners: dict[str, str]
+    """Scope -> team that the configuration names as its owner."""
 
 
 @dataclass(frozen=True)
@@ -74,3 +74,27 @@ class Cause:
 def no_claims() -> pl.DataFrame:
     """An empty frame of claims."""
     return CLAIM_SCHEMA.to_frame()
+
+
+def claims(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of CLAIM_SCHEMA from rows with bucket, owner, `tokens` and `reason`.
+
+    What is left out is filled in: bounds equal to the point, no variance, basis exact, one piece of evidence.
+    """
+    defaults = {
+        "tokens_low": pl.col("tokens"),
+        "tokens_high": pl.col("tokens"),
+        "variance": pl.lit(0.0),
+        "basis": pl.lit("exact"),
+        "trace_id": pl.lit(None),
+        "span_id": pl.lit(None),
+        "evidence_count": pl.lit(1),
+    }
+    missing = {name: value for name, value in defaults.items() if name not in rows.columns}
+    filled = rows.with_columns(claimed_tokens=pl.col("tokens"), **missing)
+    return filled.select([pl.col(name).cast(dtype) for name, dtype in CLAIM_SCHEMA.items()])
+
+
+def claims_from_corrections(corrections: pl.DataFrame, step: str) -> pl.DataFrame:
+    """Return the corrections of one step as exact claims: landing has already said what and why."""
+    return claims(corrections.filter(pl.col("step") == step))

@@ -1,4 +1,4 @@
-"""Published files: Parquet and CSV of the tables that anyone may build on, with the same bytes for the same rows."""
+"""Published files: Parquet and CSV of the tables that anyone may build on; same rows, same bytes."""
 
 import shutil
 from collections.abc import Mapping

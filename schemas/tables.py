@@ -101,7 +101,7 @@ TABLES: tuple[Table, ...] = (
         exported="open_items",
     ),
     Table(report.Team, reads=("recon.bridge", "recon.tieout"), exported="teams"),
-    Table(report.Close, reads=("raw.file", "recon.bridge", "recon.tieout", "report.team"), exported="close"),
+    Table(report.Close, reads=("raw.file", "recon.bridge", "recon.tieout", "report.team")),
 )
 """In the order in which a close fills them."""
 

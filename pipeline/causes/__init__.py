@@ -1,1 +1,13 @@
 """The drift causes. Each is independent of the others; the balance makes them compete for the same tokens."""
+
+from pipeline.cause import Cause
+from pipeline.causes import cache_convention, duplicate_spans, missing_usage, not_billed, uninstrumented
+
+CAUSES: tuple[Cause, ...] = (
+    duplicate_spans.CAUSE,
+    not_billed.CAUSE,
+    cache_convention.CAUSE,
+    missing_usage.CAUSE,
+    uninstrumented.CAUSE,
+)
+"""In the order of the page; the order means nothing else."""

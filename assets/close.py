@@ -1,0 +1,305 @@
+"""The steps of a close, called by the command line and by the Dagster assets alike."""
+
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from pipeline import findings as find
+from pipeline import settings
+from pipeline.allocation import teams
+from pipeline.bills import Bills, bill
+from pipeline.calls import Calls, Context, resolve
+from pipeline.causes import CAUSES
+from pipeline.errors import BalanceError, TallystickError
+from pipeline.exports import export_tables, recover, swap, write_texts
+from pipeline.landing import LandingSummary
+from pipeline.landing import land as land_files
+from pipeline.meters import Meters, meter
+from pipeline.period import Month
+from pipeline.pricing import expected_rates
+from pipeline.providers import PROVIDERS
+from pipeline.reconcile import Reconciliation, Rules, explain_drift
+from pipeline.scopes import scope_owner
+from pipeline.settings import Settings
+from pipeline.summary import close_row
+from pipeline.tieout import Tied, tie_out
+from pipeline.warehouse import Warehouse
+from reports.render import render_month
+from reports.view import CauseText, MaterialityText
+from schemas.recon import Bridge
+from schemas.tables import BY_NAME, TABLES
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much is done and how much there is."""
+
+CHECKS = {
+    "nothing_is_lost": ("report.close", "Every record read is kept or in quarantine."),
+    "traces_are_whole": ("core.call", "Traced tokens less what was counted twice are those of the calls."),
+    "meter_is_whole": ("recon.bucket", "The buckets hold every metered token once."),
+    "bridge_adds_up": ("recon.bridge", "The steps of every cell add up to its metered tokens."),
+    "tieout_adds_up": ("recon.tieout", "The components of every invoice add up to it, in whole cents."),
+    "teams_add_up": ("report.team", "The teams and pools together are billed what the invoices bill."),
+}
+"""Conservation laws: name of the SQL file, table, sentence. A broken one stops the close."""
+
+_MARGIN = timedelta(days=2)
+"""How far around a month the spans of its traces are looked for."""
+
+_SPANS_A_BATCH = 1_000_000
+
+
+class CheckResult(NamedTuple):
+    """What became of one conservation law."""
+
+    name: str
+    table: str
+    passed: bool
+    message: str
+    metadata: dict[str, Any]
+
+
+class ChecksFailedError(BalanceError):
+    """A conservation law is broken; nothing was committed."""
+
+    def __init__(self, checks: tuple[CheckResult, ...]) -> None:
+        broken = [check for check in checks if not check.passed]
+        super().__init__("; ".join(f"{check.name}: {check.message}" for check in broken))
+        self.checks = checks
+
+
+class Reconciled(NamedTuple):
+    """A committed month."""
+
+    month: Month
+    close_id: str
+    headline: str
+    rows: dict[str, int]
+    checks: tuple[CheckResult, ...]
+
+
+class Published(NamedTuple):
+    """A published month: its folder, the files in it, the headline and the findings."""
+
+    folder: Path
+    files: tuple[str, ...]
+    headline: str
+    status: str
+    tieout: pl.DataFrame
+    findings: pl.DataFrame
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Return the settings of the file, else of $TALLYSTICK_CONFIG, else of ./tallystick.toml."""
+    return settings.load(path or Path(os.environ.get("TALLYSTICK_CONFIG", "tallystick.toml")))
+
+
+def land(config: Settings, progress: Progress | None = None, only: str | None = None) -> LandingSummary:
+    """Bring what is new in the sources into the raw tables."""
+    with Warehouse.open(config.warehouse_file) as warehouse:
+        return land_files(config, warehouse, only=only, progress=progress)
+
+
+def reconcile(config: Settings, month: Month, progress: Progress | None = None) -> Reconciled:
+    """Compute a month's core, recon and report tables and commit them in one transaction.
+
+    Raises:
+        ChecksFailedError: a conservation law is broken; the last good state stays.
+    """
+    tell = progress or (lambda what, done, whole: None)
+    with Warehouse.open(config.warehouse_file) as warehouse, warehouse.transaction():
+        tables = _core(config, month, warehouse, tell)
+        tell("writing", 3, 4)
+        rows = {
+            name: warehouse.replace_month(BY_NAME[name], str(month), frame) for name, frame in tables.items()
+        }
+        evidence = warehouse.run("recon/evidence", month=str(month)).cast(
+            dict(BY_NAME["recon.evidence"].schema)
+        )
+        rows["recon.evidence"] = warehouse.replace_month(BY_NAME["recon.evidence"], str(month), evidence)
+        checks = tuple(_check(warehouse, name, month) for name in CHECKS)
+        if not all(check.passed for check in checks):
+            raise ChecksFailedError(checks)
+    tell("writing", 4, 4)
+    close = tables["report.close"].row(0, named=True)
+    return Reconciled(month, close["close_id"], close["headline"], rows, checks)
+
+
+def publish(config: Settings, month: Month) -> Published:
+    """Write a committed month's tables and pages to its folder, all at once.
+
+    Raises:
+        TallystickError: the month has not been closed yet.
+    """
+    with Warehouse.open(config.warehouse_file) as warehouse:
+        tables = {
+            table.name: _published(warehouse, table.name, month) for table in TABLES if _is_read(table.name)
+        }
+    if tables["report.close"].is_empty():
+        raise TallystickError(f"Month {month} has not been closed. Run `tallystick close {month}` first.")
+    target = config.output_folder / str(month)
+    recover(target)
+    fresh = target.with_name(f".{month}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    files = export_tables(tables, fresh) + write_texts(_pages(config, tables), fresh)
+    swap(fresh, target)
+    close = tables["report.close"].row(0, named=True)
+    return Published(
+        target, files, close["headline"], close["status"], tables["recon.tieout"], tables["recon.finding"]
+    )
+
+
+def close_month(config: Settings, month: Month, progress: Progress | None = None) -> Published:
+    """Land what is new, reconcile the month and publish it: what `tallystick close` and the job do."""
+    land(config, progress)
+    reconcile(config, month, progress)
+    return publish(config, month)
+
+
+def _core(config: Settings, month: Month, warehouse: Warehouse, tell: Progress) -> dict[str, pl.DataFrame]:
+    raw = {
+        table.name: warehouse.read(table)
+        for table in TABLES
+        if table.layer == "raw" and table.name != "raw.span"
+    }
+    exports = (raw["raw.usage"], raw["raw.request"], raw["raw.invoice"], raw["raw.file"])
+    meters = meter(*exports, config, month)
+    bills = bill(raw["raw.cost"], raw["raw.invoice"], raw["raw.file"], config, month)
+    tell("reading spans", 1, 4)
+    calls = _calls(config, month, warehouse, raw)
+    tell("explaining the drift", 2, 4)
+    cache_writes = {provider.slug: provider.cache_writes for provider in PROVIDERS}
+    result = explain_drift(calls, meters, str(month), Rules(CAUSES, cache_writes, scope_owner(config)))
+    return _tables(config, month, raw, _Month(calls, meters, bills, result))
+
+
+class _Month(NamedTuple):
+    calls: Calls
+    meters: Meters
+    bills: Bills
+    result: Reconciliation
+
+
+def _tables(
+    config: Settings, month: Month, raw: dict[str, pl.DataFrame], parts: _Month
+) -> dict[str, pl.DataFrame]:
+    calls, meters, bills, result = parts
+    rates = expected_rates(result.bridge, month, config, PROVIDERS)
+    bridge = _priced(result.bridge, rates)
+    tied = tie_out(_metered_cells(bridge, rates), bills.billed, str(month))
+    unmapped = pl.concat([meters.unmapped, bills.unmapped]).unique().sort(pl.all(), nulls_last=True)
+    tables = {
+        "core.metered": meters.metered, "core.coverage": meters.coverage, "core.request": meters.requests,
+        "core.billed": bills.billed, "core.traced": calls.traced, "core.call": calls.calls,
+        "core.attempt": calls.attempts, "core.correction": calls.corrections, "core.unmapped": unmapped,
+        "recon.expected_rate": rates, "recon.bucket": result.buckets, "recon.unmetered": result.unmetered,
+        "recon.claim": result.claims, "recon.bridge": bridge, "recon.tieout": tied.tieout,
+        "report.team": teams(bridge, tied.tieout, calls.calls, str(month)),
+    }  # fmt: skip
+    tables["recon.finding"] = _findings(
+        config, month, raw, tables, (meters.findings, bills.findings, tied.findings)
+    )
+    tables["report.close"] = close_row(config, month, {**raw, **tables})
+    return tables
+
+
+def _findings(
+    config: Settings,
+    month: Month,
+    raw: dict[str, pl.DataFrame],
+    tables: dict[str, pl.DataFrame],
+    parts: tuple[pl.DataFrame, ...],
+) -> pl.DataFrame:
+    name, bridge, tieout = str(month), tables["recon.bridge"], tables["recon.tieout"]
+    billed = tieout.filter(pl.col("component") == "billed")["usd"]
+    return find.assemble(
+        [
+            *parts,
+            find.quarantined(name, raw["raw.file"]),
+            find.unmapped(name, tables["core.unmapped"]),
+            find.unmetered(name, tables["recon.unmetered"]),
+            find.unpriced(name, bridge),
+            find.bills_awaited(name, tieout, bridge),
+            find.one_sided_models(name, bridge),
+            find.material_unexplained(
+                name, bridge, billed.sum() if billed.len() else None, config.materiality
+            ),
+        ]
+    )
+
+
+def _priced(bridge: pl.DataFrame, rates: pl.DataFrame) -> pl.DataFrame:
+    keys = ["provider", "model", "service_tier", "token_kind"]
+    priced = bridge.join(rates.select(*keys, "usd_per_token"), on=keys, how="left", maintain_order="left")
+    usd = (pl.col("tokens") * pl.col("usd_per_token")).cast(pl.Decimal(38, 12))
+    return priced.with_columns(usd=usd).select(Bridge.empty().columns)
+
+
+def _metered_cells(bridge: pl.DataFrame, rates: pl.DataFrame) -> pl.DataFrame:
+    keys = ["provider", "account", "model", "service_tier", "token_kind"]
+    cells = bridge.group_by(keys).agg(pl.col("tokens").sum(), pl.col("usd").sum()).sort(keys)
+    return cells.join(rates.drop("month", "origin"), on=[key for key in keys if key != "account"], how="left")
+
+
+def _calls(config: Settings, month: Month, warehouse: Warehouse, raw: dict[str, pl.DataFrame]) -> Calls:
+    """Resolve the month's spans trace by trace, in batches of whole traces."""
+    start, end = month.window(_MARGIN)
+    where = "ended_at >= $start and ended_at < $end and hash(trace_id) % $batches = $batch"
+    known = pl.concat(
+        [
+            raw[name].select("provider", "account", "model")
+            for name in ("raw.usage", "raw.request", "raw.invoice")
+        ]
+    ).drop_nulls()
+    context = Context(settings=config, known_models=known.unique().sort(pl.all()))
+    count = warehouse.query(
+        "select count(*) as spans from raw.span where ended_at >= $start and ended_at < $end",
+        start=start,
+        end=end,
+    )["spans"][0]
+    batches = count // _SPANS_A_BATCH + 1
+    parts = [
+        resolve(
+            warehouse.read(BY_NAME["raw.span"], where, start=start, end=end, batches=batches, batch=batch),
+            context,
+        )
+        for batch in range(batches)
+    ]
+    frames = [pl.concat(frames).filter(pl.col("month") == str(month)) for frames in zip(*parts, strict=True)]
+    return Calls(*[frame.sort(pl.all(), nulls_last=True) for frame in frames])
+
+
+def _check(warehouse: Warehouse, name: str, month: Month) -> CheckResult:
+    table, sentence = CHECKS[name]
+    bad = warehouse.run(f"checks/{name}", month=str(month))
+    message = (
+        sentence
+        if bad.is_empty()
+        else f"{bad.height} rows break '{sentence}' First: {bad.row(0, named=True)}"
+    )
+    return CheckResult(name, table, bad.is_empty(), message, {"bad_rows": bad.height})
+
+
+def _is_read(name: str) -> bool:
+    return BY_NAME[name].exported is not None or name in {"recon.expected_rate", "report.close", "raw.file"}
+
+
+def _published(warehouse: Warehouse, name: str, month: Month) -> pl.DataFrame:
+    table = BY_NAME[name]
+    if table.is_monthly:
+        return warehouse.read(table, "month = $month", month=str(month))
+    return warehouse.read(table)
+
+
+def _pages(config: Settings, tables: dict[str, pl.DataFrame]) -> dict[str, str]:
+    texts = [CauseText(cause.code, cause.title, cause.sentence, cause.advice) for cause in CAUSES]
+    materiality = MaterialityText(config.materiality.usd, config.materiality.percent)
+    return render_month(tables, texts, config.company, materiality)

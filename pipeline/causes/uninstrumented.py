@@ -1,0 +1,39 @@
+"""Uninstrumented: metered traffic of scopes or models that never appear in the traces."""
+
+import polars as pl
+
+from pipeline.cause import Cause, Evidence, claims
+
+_PLACE = ["provider", "account", "scope"]
+
+
+def claim(evidence: Evidence) -> pl.DataFrame:
+    """One row per bucket of a scope, or of a model in a scope, without any call in the month. Exact."""
+    traced_scopes = evidence.calls.select(_PLACE).unique()
+    traced_models = evidence.calls.select([*_PLACE, "model"]).unique()
+    silent = evidence.metered.filter(pl.col("tokens") > 0).join(
+        traced_models, on=[*_PLACE, "model"], how="anti"
+    )
+    is_known_scope = pl.struct(_PLACE).is_in(traced_scopes.to_struct().implode())
+    owner = pl.col("scope").replace_strict(evidence.owners, default="uninstrumented", return_dtype=pl.String)
+    return claims(
+        silent.with_columns(
+            team=owner,
+            service=pl.lit("unknown"),
+            feature=pl.lit(""),
+            reason=pl.when(is_known_scope)
+            .then(pl.lit("model is metered in this scope and never traced"))
+            .otherwise(pl.lit("scope is metered and never traced")),
+        )
+    )
+
+
+CAUSE = Cause(
+    code="uninstrumented",
+    title="Never traced",
+    sentence="A key, project or model is metered and billed, but none of its calls ever appears in the "
+    "traces.",
+    advice="Find who owns the scope in the evidence and instrument it, or name its owner in the "
+    "configuration.",
+    claim=claim,
+)

@@ -1,0 +1,182 @@
+"""What a reader should know before trusting the month: each with its size and what to do now."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from pipeline.settings import Materiality
+from schemas.recon import Finding
+
+_SCHEMA = pl.Schema(Finding.empty().schema)
+_ORDER = {"error": 0, "warning": 1, "note": 2}
+
+
+def finding(month: str, code: str, severity: str, message: str, advice: str, **more: Any) -> pl.DataFrame:
+    """Return one row of recon.finding; `more` may hold provider, account, team, tokens, usd."""
+    row = {"provider": "", "account": "", "team": "", "tokens": None, "usd": None, **more}
+    return pl.DataFrame(
+        [{"month": month, "code": code, "severity": severity, "message": message, "advice": advice, **row}],
+        schema=_SCHEMA,
+    )
+
+
+def assemble(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return all findings, the gravest first, in one order whatever the order of the parts."""
+    rows = pl.concat([_SCHEMA.to_frame(), *parts])
+    rank = pl.col("severity").replace_strict(_ORDER, return_dtype=pl.Int64)
+    return rows.unique().sort(rank, pl.exclude("severity"), nulls_last=True)
+
+
+def quarantined(month: str, files: pl.DataFrame) -> pl.DataFrame:
+    """A finding per source with records that could not be read; the month is then incomplete."""
+    sources = (
+        files.group_by("source")
+        .agg(
+            pl.col("rows_quarantined", "rows_read").sum(),
+            pl.col("uri").filter(pl.col("rows_quarantined") > 0).min(),
+        )
+        .filter(pl.col("rows_quarantined") > 0)
+        .sort("source")
+    )
+    parts = [
+        finding(
+            month, "quarantine", "warning",
+            f"{bad:,} of {read:,} records of source '{source}' could not be read, first in {uri}.",
+            "See quarantine.csv for file, line and reason; mend or re-export the file and close again.",
+        )
+        for source, bad, read, uri in sources.select("source", "rows_quarantined", "rows_read", "uri").rows()
+    ]  # fmt: skip
+    return assemble(parts)
+
+
+def unpriced(month: str, bridge: pl.DataFrame) -> pl.DataFrame:
+    """A finding per model whose metered tokens have no known price: they are counted, never free."""
+    models = (
+        bridge.filter(pl.col("usd").is_null())
+        .group_by("provider", "account", "model")
+        .agg(pl.col("tokens").sum())
+        .filter(pl.col("tokens") != 0)
+        .sort("provider", "account", "model")
+    )
+    parts = [
+        finding(
+            month, "unpriced", "warning",
+            f"{tokens:,} metered tokens of model '{model}' have no known price.",
+            "Add a [[prices]] entry with provider, model, token_kind and usd_per_million.",
+            provider=provider, account=account, tokens=tokens,
+        )
+        for provider, account, model, tokens in models.rows()
+    ]  # fmt: skip
+    return assemble(parts)
+
+
+def unmetered(month: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """A finding per account and reason whose traced tokens meet no meter; they are outside the bridge."""
+    sums = rows.group_by("provider", "account", "reason").agg(pl.col("tokens").sum()).sort(pl.all())
+    parts = [
+        finding(
+            month, "unmetered", "warning",
+            f"{tokens:,} traced tokens of {provider} account '{account}' are not compared: {reason}.",
+            "Add a source of kind usage, requests or invoice for this account, or a complete export.",
+            provider=provider, account=account, tokens=tokens,
+        )
+        for provider, account, reason, tokens in sums.rows()
+    ]  # fmt: skip
+    return assemble(parts)
+
+
+def unmapped(month: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """A finding per unknown word."""
+    parts = [
+        finding(
+            month, "unmapped", "warning",
+            f"{row['subject']} '{row['value']}' in {row['origin']} is not known ({row['rows']:,} rows).",
+            row["advice"],
+            **{name: row[name] for name in ("provider", "account", "tokens", "usd")},
+        )
+        for row in rows.iter_rows(named=True)
+    ]  # fmt: skip
+    return assemble(parts)
+
+
+def bills_awaited(month: str, tieout: pl.DataFrame, bridge: pl.DataFrame) -> pl.DataFrame:
+    """A finding per account without an invoice, and per metered account without any bill."""
+    place = ["provider", "account"]
+    awaited = tieout.filter(pl.col("invoice_id").is_null()).select(place).unique().sort(place)
+    metered = bridge.group_by(place).agg(pl.col("tokens").sum()).filter(pl.col("tokens") > 0)
+    unbilled = metered.join(tieout, on=place, how="anti").sort(place)
+    return assemble(
+        [
+            *(
+                finding(
+                    month, "invoice_awaited", "note",
+                    f"No invoice of {provider} account '{account}' yet; its cost export stands in.",
+                    "Add the invoice to a source of kind invoice when it arrives, and close again.",
+                    provider=provider, account=account,
+                )
+                for provider, account in awaited.rows()
+            ),
+            *(
+                finding(
+                    month, "no_bill", "warning",
+                    f"{provider} account '{account}' is metered and has no cost export and no invoice.",
+                    "Add a source of kind cost or invoice; until then its dollars are list prices.",
+                    provider=provider, account=account, tokens=tokens,
+                )
+                for provider, account, tokens in unbilled.rows()
+            ),
+        ]
+    )  # fmt: skip
+
+
+def one_sided_models(month: str, bridge: pl.DataFrame) -> pl.DataFrame:
+    """A finding per scope in which one model is only traced and another only metered: perhaps an alias."""
+    place = ["provider", "account", "scope"]
+    models = bridge.group_by([*place, "model"]).agg(
+        traced=pl.col("tokens").filter(pl.col("step") == "traced").sum(), metered=pl.col("tokens").sum()
+    )
+    only_traced = models.filter(
+        (pl.col("metered") == 0) & (pl.col("traced") > 0) & (pl.col("provider") != "self_hosted")
+    )
+    only_metered = models.filter((pl.col("traced") == 0) & (pl.col("metered") > 0))
+    pairs = (
+        only_traced.group_by(place)
+        .agg(pl.col("model").sort(), pl.col("traced").sum())
+        .join(only_metered.group_by(place).agg(metered_models=pl.col("model").sort()), on=place)
+        .sort(place)
+    )
+    parts = [
+        finding(
+            month, "perhaps_alias", "warning",
+            f"In scope '{row['scope']}' {', '.join(row['model'])} appear only in traces and "
+            f"{', '.join(row['metered_models'])} only on the meter.",
+            "If they are the same model, add a line to [models.aliases].",
+            provider=row["provider"], account=row["account"], tokens=row["traced"],
+        )
+        for row in pairs.iter_rows(named=True)
+    ]  # fmt: skip
+    return assemble(parts)
+
+
+def material_unexplained(
+    month: str, bridge: pl.DataFrame, billed_usd: Decimal | None, materiality: Materiality
+) -> pl.DataFrame:
+    """An error when the unexplained is above both bounds of materiality, gross over the cells."""
+    rest = bridge.filter(pl.col("step") == "unexplained")
+    cells = rest.group_by("provider", "account", "scope", "model", "service_tier", "token_kind").agg(
+        pl.col("usd").sum().abs(), pl.col("tokens").sum().abs()
+    )
+    usd = Decimal(cells["usd"].sum())
+    base = billed_usd or Decimal(bridge["usd"].sum())
+    percent = usd * 100 / base if base else Decimal(0)
+    if usd < materiality.usd or percent < materiality.percent:
+        return _SCHEMA.to_frame()
+    return finding(
+        month, "unexplained_material", "error",
+        f"{usd:,.2f} USD of drift ({percent:.1f} % of the bill, signs ignored) is unexplained, above the "
+        f"materiality of {materiality.usd} USD and {materiality.percent} %.",
+        "Start with the largest unexplained cells in bridge.csv, and with the findings below.",
+        tokens=int(cells["tokens"].sum()), usd=usd,
+    )  # fmt: skip

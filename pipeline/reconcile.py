@@ -1,0 +1,214 @@
+"""Hop two: traced against metered, bucket by bucket, and the bridge between them.
+
+Pure: frames in, frames out. Reading and writing is the close's business.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import polars as pl
+
+from pipeline.attribution import balance, gather
+from pipeline.calls import Calls
+from pipeline.cause import BUCKET, CELL, OWNER, Cause, Evidence
+from pipeline.errors import BalanceError
+from pipeline.grid import Grid
+from pipeline.meters import Meters
+from pipeline.money import split_integer
+from pipeline.tokens import TOTAL, unpivot
+from schemas.recon import Bridge, Bucket, Claim, Unmetered
+
+_STEP_KEY = [*CELL, *OWNER, "step", "basis"]
+
+
+class Reconciliation(NamedTuple):
+    """Frames of recon.bucket, recon.claim and recon.unmetered, and the bridge without dollars."""
+
+    buckets: pl.DataFrame
+    claims: pl.DataFrame
+    unmetered: pl.DataFrame
+    bridge: pl.DataFrame
+
+
+class Rules(NamedTuple):
+    """What reconciliation takes from registries and configuration."""
+
+    causes: Sequence[Cause]
+    cache_writes: Mapping[str, tuple[str, ...]]
+    """Provider -> token kinds in which its meter counts cache writes."""
+    owners: Mapping[str, str]
+    """Scope -> team that owns what no call explains."""
+
+
+def explain_drift(calls: Calls, meters: Meters, month: str, rules: Rules) -> Reconciliation:
+    """Return the month's buckets, claims and bridge: every cell's steps add up to its metered tokens.
+
+    Raises:
+        BalanceError: they do not; always a bug.
+    """
+    grid = Grid(meters.metered, meters.coverage)
+    embeddings = calls.calls.filter(pl.col("operation") == "embeddings")["call_id"]
+    traced = grid.place(calls.traced, embeddings)
+    placed_calls = grid.place(calls.calls, embeddings)
+    corrections = grid.place(calls.corrections, embeddings)
+    metered = _metered(meters.metered)
+    evidence = Evidence(
+        calls=placed_calls.inside,
+        attempts=calls.attempts,
+        corrections=corrections.inside,
+        metered=metered,
+        requests=meters.requests,
+        cache_writes=dict(rules.cache_writes),
+        owners=dict(rules.owners),
+    )
+    claims = gather(evidence, rules.causes)
+    rows = _traced(traced.inside)
+    buckets = _buckets(rows, metered, claims, month)
+    placed = balance(buckets, claims)
+    bridge = _bridge(rows, buckets, placed, placed_calls.inside, rules.owners)
+    _check(bridge, buckets)
+    return Reconciliation(
+        buckets.select(Bucket.empty().columns),
+        placed.select(pl.lit(month).alias("month"), *[c for c in Claim.empty().columns if c != "month"]),
+        _unmetered(placed_calls.outside, month),
+        bridge.select(pl.lit(month).alias("month"), pl.all()),
+    )
+
+
+def _metered(metered: pl.DataFrame) -> pl.DataFrame:
+    place = [*[name for name in BUCKET if name != "token_kind"], "bucket_end_at"]
+    return unpivot(metered, place).group_by([*place, "token_kind"]).agg(pl.col("tokens").sum())
+
+
+def _traced(traced: pl.DataFrame) -> pl.DataFrame:
+    place = [*[name for name in BUCKET if name != "token_kind"], *OWNER]
+    return (
+        unpivot(traced, place)
+        .group_by([*place, "token_kind"])
+        .agg(pl.col("tokens").sum(), evidence_count=pl.len().cast(pl.Int64))
+    )
+
+
+def _buckets(traced: pl.DataFrame, metered: pl.DataFrame, claims: pl.DataFrame, month: str) -> pl.DataFrame:
+    """One row per bucket; what an export covers and does not list is zero."""
+    parts = [
+        traced.select(*BUCKET, traced_tokens="tokens", metered_tokens=pl.lit(0, pl.Int64)),
+        metered.select(*BUCKET, traced_tokens=pl.lit(0, pl.Int64), metered_tokens="tokens"),
+        claims.select(*BUCKET, traced_tokens=pl.lit(0, pl.Int64), metered_tokens=pl.lit(0, pl.Int64)),
+    ]
+    ends = metered.select("provider", "account", "bucket_start_at", "bucket_end_at").unique(
+        ["provider", "account", "bucket_start_at"], keep="any"
+    )
+    return (
+        pl.concat(parts)
+        .group_by(BUCKET)
+        .agg(pl.col("traced_tokens").sum(), pl.col("metered_tokens").sum())
+        .join(ends, on=["provider", "account", "bucket_start_at"], how="left")
+        .with_columns(
+            month=pl.lit(month),
+            drift_tokens=pl.col("metered_tokens") - pl.col("traced_tokens"),
+            bucket_end_at=pl.col("bucket_end_at").fill_null(pl.col("bucket_start_at").dt.offset_by("1d")),
+        )
+        .sort(BUCKET)
+    )
+
+
+def _bridge(
+    traced: pl.DataFrame,
+    buckets: pl.DataFrame,
+    claims: pl.DataFrame,
+    calls: pl.DataFrame,
+    owners: Mapping[str, str],
+) -> pl.DataFrame:
+    """Steps by cell and owner: what was traced, what was claimed, and the unexplained rest."""
+    exact = {"tokens_low": pl.col("tokens"), "tokens_high": pl.col("tokens"), "basis": pl.lit("exact")}
+    rows = pl.concat(
+        [
+            traced.with_columns(step=pl.lit("traced"), **exact).select(_columns()),
+            claims.select(_columns()),
+            _unexplained(buckets, claims, calls, owners),
+        ]
+    )
+    sums = [pl.col(name).sum() for name in ("tokens", "tokens_low", "tokens_high", "evidence_count")]
+    return rows.group_by(_STEP_KEY).agg(sums).select(_columns()).sort(_STEP_KEY)
+
+
+def _columns() -> list[str]:
+    return [name for name in Bridge.empty().columns if name not in {"month", "usd"}]
+
+
+def _unexplained(
+    buckets: pl.DataFrame, claims: pl.DataFrame, calls: pl.DataFrame, owners: Mapping[str, str]
+) -> pl.DataFrame:
+    """What no claim took, by cell, given to the callers of the cell in proportion to their tokens."""
+    placed = claims.group_by(CELL).agg(placed=pl.col("tokens").sum())
+    left = (
+        buckets.group_by(CELL)
+        .agg(pl.col("drift_tokens").sum())
+        .join(placed, on=CELL, how="left")
+        .with_columns(rest=pl.col("drift_tokens") - pl.col("placed").fill_null(0))
+        .filter(pl.col("rest") != 0)
+        .sort(CELL)
+    )
+    place = list(CELL[:-1])
+    weights = (
+        calls.group_by([*place, *OWNER])
+        .agg(weight=TOTAL.clip(0).sum(), calls=pl.len())
+        .sort([*place, *OWNER])
+    )
+    shares = dict(iter(weights.group_by(place, maintain_order=True)))
+    rows = [
+        row
+        for cell in left.iter_rows(named=True)
+        for row in _shares(cell, shares.get(tuple(cell[name] for name in place)), owners)
+    ]
+    schema = {name: dtype for name, dtype in Bridge.empty().schema.items() if name in _columns()}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _shares(
+    cell: dict[str, object], callers: pl.DataFrame | None, owners: Mapping[str, str]
+) -> list[tuple[object, ...]]:
+    place, rest = tuple(cell[name] for name in CELL), int(str(cell["rest"]))
+    if callers is None:
+        owner = (owners.get(str(cell["scope"]), "unowned"), "unknown", "")
+        return [(*place, *owner, "unexplained", rest, rest, rest, "exact", 0)]
+    weights = callers["weight"] if callers["weight"].sum() else callers["calls"]
+    parts = split_integer(rest, weights.to_list())
+    people = callers.select(OWNER).rows()
+    if len(parts) == 1:
+        return [(*place, *people[0], "unexplained", rest, rest, rest, "exact", 0)]
+    low, high = min(0, rest), max(0, rest)
+    return [
+        (*place, *owner, "unexplained", part, low, high, "allocated", 0)
+        for owner, part in zip(people, parts, strict=True)
+        if part
+    ]
+
+
+def _unmetered(outside: pl.DataFrame, month: str) -> pl.DataFrame:
+    place = [*[name for name in CELL if name != "token_kind"], "team", "reason"]
+    billed = outside.filter(pl.col("not_billed_reason").is_null())
+    counts = billed.group_by(place).agg(call_count=pl.len().cast(pl.Int64))
+    return (
+        unpivot(billed, place)
+        .group_by([*place, "token_kind"])
+        .agg(pl.col("tokens").sum())
+        .join(counts, on=place)
+        .with_columns(month=pl.lit(month))
+        .select(Unmetered.empty().columns)
+        .sort(pl.all())
+    )
+
+
+def _check(bridge: pl.DataFrame, buckets: pl.DataFrame) -> None:
+    """Every cell's steps add up to its metered tokens; anything else is a bug."""
+    steps = bridge.group_by(CELL).agg(bridged=pl.col("tokens").sum())
+    metered = buckets.group_by(CELL).agg(pl.col("metered_tokens").sum())
+    wrong = metered.join(steps, on=CELL, how="full", coalesce=True).filter(
+        pl.col("bridged").fill_null(0) != pl.col("metered_tokens").fill_null(0)
+    )
+    if wrong.height:
+        raise BalanceError(
+            f"{wrong.height} cells do not add up to their metered tokens, first: {wrong.row(0, named=True)}"
+        )

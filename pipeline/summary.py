@@ -1,0 +1,89 @@
+"""The one row that sums a close up, and the sentence that a reader sees first."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from importlib.metadata import version
+from typing import Any
+
+import polars as pl
+
+from pipeline.allocation import gross_by_team
+from pipeline.period import Month
+from pipeline.settings import Settings
+from schemas.report import Close
+
+
+def close_id(settings: Settings, month: Month, files: pl.DataFrame) -> str:
+    """Return the hash of inputs, configuration and version: the same inputs give the same id."""
+    landed = files.filter(pl.col("duplicate_of").is_null()).select("kind", "format", "file_id", "decoder")
+    facts = {
+        "month": str(month),
+        "version": version("tallystick"),
+        "settings": settings.model_dump(mode="json", exclude={"root", "output", "sources"}),
+        "files": sorted(landed.rows()),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def close_row(settings: Settings, month: Month, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Return the row of report.close for a month's tables."""
+    files = tables["raw.file"].filter(pl.col("duplicate_of").is_null())
+    bridge, calls = tables["recon.bridge"], tables["core.call"]
+    billed = tables["recon.tieout"].filter(pl.col("component") == "billed")["usd"]
+    row: dict[str, Any] = {
+        "month": str(month),
+        "close_id": close_id(settings, month, tables["raw.file"]),
+        "status": _status(tables["recon.finding"]),
+        "version": version("tallystick"),
+        "input_files": files.height,
+        **{name: int(files[name].sum()) for name in ("rows_read", "rows_kept", "rows_quarantined")},
+        "span_count": tables["core.traced"].height,
+        "call_count": calls.height,
+        "calls_with_usage": calls.filter(
+            pl.col("usage_quality").is_in(["absent", "false_zero"]).not_()
+        ).height,
+        "traced_tokens": _tokens(bridge, "traced"),
+        "metered_tokens": int(bridge["tokens"].sum()),
+        "unexplained_tokens": _tokens(bridge, "unexplained"),
+        "gross_drift_tokens": int(gross_by_team(bridge)["gross_drift_tokens"].sum()),
+        "billed_usd": Decimal(billed.sum()) if billed.len() else None,
+    }
+    row["headline"] = headline(settings.company, month, row, tables["report.team"])
+    return pl.DataFrame([row], schema=pl.Schema(Close.empty().schema))
+
+
+def headline(company: str, month: Month, row: Mapping[str, Any], teams: pl.DataFrame) -> str:
+    """Return what was billed, what the traces show of it, and how much of the difference is explained."""
+    name = f"{month.first_day:%B %Y}"
+    if row["billed_usd"] is None:
+        drift = row["metered_tokens"] - row["traced_tokens"]
+        return (
+            f"{name}: no bill for {company} yet. The meters count {abs(drift):,} tokens "
+            f"{'more' if drift >= 0 else 'fewer'} than the traces; of that "
+            f"{abs(row['unexplained_tokens']):,} are unexplained."
+        )
+    billed = Decimal(row["billed_usd"])
+    traced, rest = Decimal(teams["traced_usd"].sum()), Decimal(teams["unexplained_usd"].sum())
+    share = abs(rest) * 100 / billed if billed else Decimal(0)
+    return (
+        f"{name}: {company} was billed ${billed:,.2f}. The traces add up to ${traced:,.2f} at list prices; of "
+        f"the difference of {_signed(billed - traced)}, {_signed(billed - traced - rest)} is explained and "
+        f"{_signed(rest)} ({share:.1f} % of the bill) is not."
+    )
+
+
+def _signed(amount: Decimal) -> str:
+    return f"{'−' if amount < 0 else '+'}${abs(amount):,.2f}"
+
+
+def _tokens(bridge: pl.DataFrame, step: str) -> int:
+    return int(bridge.filter(pl.col("step") == step)["tokens"].sum())
+
+
+def _status(findings: pl.DataFrame) -> str:
+    codes = set(findings["code"])
+    if codes & {"quarantine", "incomplete_export", "unmetered", "no_bill", "unknown_currency"}:
+        return "incomplete"
+    return "preliminary" if "invoice_awaited" in codes else "complete"
