@@ -1,0 +1,137 @@
+"""The bridge as lines that add up on the page: traced, causes, metered, the bill."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from reports.rounding import ZERO, agree, cents, to_cents
+from reports.teams import TeamRow
+from reports.tieout import Grid
+from reports.view import COMPONENTS, Bridge, CauseText, Line, Usd, shown
+from schemas.types import BASES, STEPS
+
+SHARE = Line(
+    code="share",
+    title="Share of the rest of the bill",
+    sentence="Its part of what the bills hold beside metered tokens at the expected rate (other quantities "
+    "and prices, fees, credits, tax, rounding), in proportion to metered cost where no rule says otherwise.",
+    usd=Usd(ZERO, ZERO),
+    role="invoice",
+    basis="allocated",
+)
+_NOT_TIED = "Metered on accounts for which no bill has come, or priced there in another way."
+_NOTHING: dict[str, Any] = {
+    "tokens": 0, "tokens_low": 0, "tokens_high": 0, "usd": ZERO, "is_partial": False,
+    "evidence_count": 0, "bases": [],
+}  # fmt: skip
+
+SUMS = (
+    pl.col("tokens", "tokens_low", "tokens_high", "evidence_count").sum(),
+    pl.when(pl.col("usd").is_not_null().any()).then(pl.col("usd").sum()).alias("usd"),
+    (pl.col("usd").is_null() & (pl.col("tokens") != 0)).any().alias("is_partial"),
+    (pl.col("tokens").abs().sum() > 0).alias("is_something"),
+    pl.col("basis").unique().alias("bases"),
+)
+"""What a group of bridge rows adds up to. Dollars are null only when no row of the group has a price."""
+
+
+def whole_bridge(bridge: pl.DataFrame, table: Grid, texts: Mapping[str, CauseText], gross: int) -> Bridge:
+    """Return the bridge of the month, with the components of its bills."""
+    exact = _by_step(bridge)
+    metered = sum((row["usd"] or ZERO for row in exact.values()), ZERO)
+    is_tied = bool(table.rows) and agree(metered, table.exact_metered)
+    goal = table.total["metered_at_expected_rate"] if is_tied else cents(metered)
+    lines = _lines(exact, texts, {}, goal)
+    return _assemble(lines, _components(table, goal) if table.rows else None, gross)
+
+
+def team_bridge(bridge: pl.DataFrame, row: TeamRow, whole: Bridge, texts: Mapping[str, CauseText]) -> Bridge:
+    """Return the bridge of one team, in the cents of its row in the table of teams."""
+    exact = _by_step(bridge)
+    fixed = {"traced": row.traced_usd, "unexplained": row.unexplained_usd}
+    named = cents(sum((each["usd"] or ZERO for code, each in exact.items() if code not in fixed), ZERO))
+    if not whole.billed:
+        return _assemble(_lines(exact, texts, fixed, row.total_usd), None, row.gross)
+    lines = _lines(exact, texts, fixed, sum(fixed.values(), named))
+    share = row.total_usd - sum((shown(line) for line in lines.values()), ZERO)
+    return _assemble(lines, [replace(SHARE, usd=Usd(share, share))], row.gross)
+
+
+def _by_step(bridge: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    found = {row["step"]: row for row in bridge.group_by("step").agg(*SUMS).iter_rows(named=True)}
+    always = {"traced": _NOTHING, "unexplained": _NOTHING}
+    kept = {code: row for code, row in found.items() if row["is_something"] or code in always}
+    return {code: row for code in STEPS if (row := {**always, **kept}.get(code))}
+
+
+def _lines(
+    exact: dict[str, dict[str, Any]],
+    texts: Mapping[str, CauseText],
+    fixed: Mapping[str, Decimal],
+    goal: Decimal,
+) -> dict[str, Line]:
+    """Lines in cents that add up to the goal."""
+    free = [code for code, row in exact.items() if code not in fixed and row["usd"] is not None]
+    rest = goal - sum(fixed.values(), ZERO)
+    amounts = to_cents([exact[code]["usd"] for code in free], rest)
+    on_page = {**fixed, **dict(zip(free, amounts, strict=True))}
+    return {code: _line(texts[code], row, on_page.get(code, ZERO)) for code, row in exact.items()}
+
+
+def _line(text: CauseText, row: dict[str, Any], amount: Decimal) -> Line:
+    roles = {"traced": "total", "unexplained": "rest"}
+    has_price = row["usd"] is not None
+    return Line(
+        code=text.code,
+        title=text.title,
+        sentence=text.sentence,
+        usd=Usd(row["usd"], amount if has_price else None, has_price and row["is_partial"]),
+        role=roles.get(text.code, "step"),
+        tokens=row["tokens"],
+        low=row["tokens_low"],
+        high=row["tokens_high"],
+        basis=", ".join(basis for basis in BASES if basis in row["bases"]),
+        evidence_count=row["evidence_count"],
+    )
+
+
+def _components(table: Grid, metered: Decimal) -> list[Line]:
+    lines = []
+    if off := table.total["metered_at_expected_rate"] - metered:
+        lines.append(Line("not_tied", "Metered, not in the bills", _NOT_TIED, Usd(off, off), "invoice"))
+    for code in table.components[:-1]:
+        if code != "metered_at_expected_rate":
+            title, sentence = COMPONENTS[code]
+            amount = table.total[code]
+            lines.append(Line(code, title, sentence, Usd(amount, amount), "invoice", basis="exact"))
+    return lines
+
+
+def _assemble(lines: dict[str, Line], invoice: list[Line] | None, gross: int) -> Bridge:
+    every = list(lines.values())
+    known = [line.usd.exact for line in every if line.usd.exact is not None]
+    is_partial = len(known) < len(every) or any(line.usd.is_partial for line in every)
+    amount = sum((shown(line) for line in every), ZERO)
+    metered = Line(
+        code="metered",
+        title="Metered",
+        sentence="What the provider's usage export counts, at the expected rate.",
+        usd=Usd(sum(known, ZERO), amount, is_partial) if known else Usd(None, None),
+        role="total",
+        tokens=sum(line.tokens or 0 for line in every),
+        basis="exact",
+    )
+    total = amount + sum((shown(line) for line in invoice or ()), ZERO)
+    title, sentence = COMPONENTS["billed"]
+    return Bridge(
+        traced=lines["traced"],
+        steps=tuple(line for line in every if line.role == "step"),
+        unexplained=lines["unexplained"],
+        metered=metered,
+        invoice=tuple(invoice or ()),
+        billed=None if invoice is None else Line("billed", title, sentence, Usd(total, total), "total"),
+        gross_tokens=gross,
+    )

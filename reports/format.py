@@ -1,0 +1,132 @@
+"""Numbers and names in the form that people read them: units always, a real minus sign, exact on demand."""
+
+import unicodedata
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+
+MINUS = "−"
+SPACE = "\N{NO-BREAK SPACE}"
+NO_PRICE = "no price known"
+
+_SCALES = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+_KINDS = {
+    "input_uncached": "input, not cached",
+    "cache_read": "input, cache read",
+    "cache_write_5m": "input, cache write (5 min)",
+    "cache_write_1h": "input, cache write (1 h)",
+    "cache_write_other": "input, cache write (other)",
+    "output": "output",
+    "input_audio": "audio input",
+    "output_audio": "audio output",
+    "input_image": "image input",
+    "output_image": "image output",
+}
+
+
+def usd(amount: Decimal | None) -> str:
+    """Return dollars to the cent, `−$3.20`; an unknown amount says that no price is known."""
+    if amount is None:
+        return NO_PRICE
+    cents = _round(amount, Decimal("0.01"))
+    return f"{MINUS if cents < 0 else ''}${abs(cents):,.2f}"
+
+
+def signed_usd(amount: Decimal | None) -> str:
+    """Return dollars to the cent with a sign on both sides of zero."""
+    text = usd(amount)
+    return f"+{text}" if amount is not None and not text.startswith(MINUS) and text != "$0.00" else text
+
+
+def exact_usd(amount: Decimal | None) -> str:
+    """Return dollars with every known digit, for the text that appears on hover."""
+    if amount is None:
+        return NO_PRICE
+    digits = f"{abs(amount):,f}"
+    whole, _, rest = digits.partition(".")
+    return f"{MINUS if amount < 0 else ''}${whole}.{rest.rstrip('0').ljust(2, '0')}"
+
+
+def integer(number: int) -> str:
+    """Return a whole number with thousands separators."""
+    return f"{MINUS if number < 0 else ''}{abs(number):,}"
+
+
+def signed_integer(number: int) -> str:
+    """Return a whole number with a sign on both sides of zero."""
+    return f"+{integer(number)}" if number > 0 else integer(number)
+
+
+def tokens(number: int) -> str:
+    """Return a count of tokens in three digits and a scale: `1.24 M`; exact below ten thousand."""
+    if abs(number) < 10_000:
+        return integer(number)
+    with localcontext(prec=3, rounding=ROUND_HALF_EVEN):
+        size = +Decimal(abs(number))
+    scale, letter = next(pair for pair in _SCALES if size >= pair[0])
+    with localcontext(prec=50):
+        size = size / scale
+        places = max(0, 2 - size.adjusted())
+        text = f"{size:,.{places}f}"
+    return f"{MINUS if number < 0 else ''}{text}{SPACE}{letter}"
+
+
+def signed_tokens(number: int) -> str:
+    """Return a count of tokens in short form with a sign on both sides of zero."""
+    return f"+{tokens(number)}" if number > 0 else tokens(number)
+
+
+def percent(part: Decimal | int, whole: Decimal | int) -> str:
+    """Return part of whole to a tenth of a percent, `1.1 %`; `n/a` when the whole is zero."""
+    if not whole:
+        return "n/a"
+    with localcontext(prec=50):
+        exact = Decimal(part) * 100 / abs(Decimal(whole))
+    tenths = _round(exact, Decimal("0.1"))
+    sign = MINUS if exact < 0 else ""
+    size = "<0.1" if exact and not tenths else f"{abs(tenths):,.1f}"
+    return f"{sign}{size}{SPACE}%"
+
+
+def signed_percent(part: Decimal | int, whole: Decimal | int) -> str:
+    """Return part of whole to a tenth of a percent with a sign on both sides of zero."""
+    return f"+{percent(part, whole)}" if part > 0 and whole else percent(part, whole)
+
+
+def ratio(part: int, whole: int) -> str:
+    """Return `1,204 of 1,250 (96.3 %)`; only the whole when it is zero."""
+    return f"{integer(part)} of {integer(whole)}" + (f" ({percent(part, whole)})" if whole else "")
+
+
+def plural(number: int, noun: str) -> str:
+    """Return the number and its noun: `1 file`, `3 files`."""
+    many = noun[:-1] + "ies" if noun.endswith("y") else f"{noun}s"
+    return f"{integer(number)} {noun if number == 1 else many}"
+
+
+def month_name(month: str) -> str:
+    """Return `October 2026` for `2026-10`; whatever else it is, as it stands."""
+    year, _, number = month.partition("-")
+    if number.isdigit() and 1 <= int(number) <= 12:
+        return f"{_MONTHS[int(number) - 1]} {year}"
+    return month
+
+
+def kind_name(kind: str) -> str:
+    """Return a token kind in words."""
+    return _KINDS.get(kind, label(kind))
+
+
+def label(text: str, length: int = 80) -> str:
+    """Return a name from a file fit for a page: no control or direction characters, cut with an ellipsis."""
+    clean = "".join(
+        "\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Cs"} else c for c in text[: length + 1]
+    )
+    return clean if len(clean) <= length else clean[: length - 1] + "…"
+
+
+def _round(amount: Decimal, unit: Decimal) -> Decimal:
+    with localcontext(prec=50):
+        return amount.quantize(unit, rounding=ROUND_HALF_EVEN)

@@ -1,0 +1,123 @@
+"""The two-minute answer: the headline, what to do now, and what stands in the way of trusting it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from reports import format as fmt
+from reports.view import Bridge, CauseText, Line, MaterialityText, shown
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A cause of the month with its text and a few rows of its evidence."""
+
+    line: Line
+    advice: str
+    evidence: list[dict[str, Any]]
+    evidence_more: int
+
+
+def headline(month: str, who: str, bridge: Bridge) -> str:
+    """Return one sentence with the sign and the size of everything that matters, in plain words."""
+    when = fmt.month_name(month)
+    total, traced = shown(bridge.total), shown(bridge.traced)
+    if bridge.billed:
+        opening = f"{when}: {who} was billed {fmt.usd(total)}."
+    elif bridge.metered.tokens:
+        opening = (
+            f"{when}: {who} has no bill yet; metered tokens come to {fmt.usd(bridge.metered.usd.shown)}."
+        )
+    else:
+        return f"{when}: {who} has no bill and no metered tokens."
+    return f"{opening} {_of_it(bridge.traced, traced - total)}; {_difference(bridge)}"
+
+
+def _of_it(traced: Line, excess: Decimal) -> str:
+    if traced.usd.shown is None:
+        return f"Traces show {fmt.tokens(traced.tokens or 0)} tokens of it, for which no price is known"
+    if excess > 0:
+        return f"Traces show {fmt.usd(traced.usd.shown)}, which is {fmt.usd(excess)} more"
+    return f"Traces show {fmt.usd(traced.usd.shown)} of it"
+
+
+def _difference(bridge: Bridge) -> str:
+    explained, unexplained = bridge.explained_usd, shown(bridge.unexplained)
+    share = fmt.percent(abs(unexplained), shown(bridge.total))
+    if not explained and not unexplained:
+        return "there is no difference to explain."
+    if explained * unexplained >= 0:
+        return (
+            f"{fmt.usd(abs(explained))} of the difference is explained and "
+            f"{fmt.usd(abs(unexplained))} ({share}) is not."
+        )
+    return (
+        f"{fmt.signed_usd(explained)} of the difference is explained and "
+        f"{fmt.signed_usd(unexplained)} ({share} of the total) is not."
+    )
+
+
+def verdict(bridge: Bridge, materiality: MaterialityText) -> str:
+    """Return whether the unexplained is material, with the bounds."""
+    amount, total = shown(bridge.unexplained), shown(bridge.total)
+    bounds = f"{fmt.usd(materiality.usd)} and {materiality.percent.normalize():f}{fmt.SPACE}%"
+    if bridge.unexplained.usd.shown is None and bridge.unexplained.tokens:
+        return f"The unexplained tokens have no known price, so their size cannot be held against {bounds}."
+    if materiality.is_passed_by(amount, total):
+        return f"The unexplained {fmt.usd(amount)} is material: it is above {bounds} of the total."
+    return f"The unexplained {fmt.usd(amount)} is not material: it is not above both {bounds} of the total."
+
+
+def main_cause(bridge: Bridge, causes: Sequence[Cause], materiality: MaterialityText) -> Cause | None:
+    """Return the largest cause that somebody can act on; the unexplained only when it is material."""
+    is_material = materiality.is_passed_by(shown(bridge.unexplained), shown(bridge.total))
+    fit = [c for c in causes if c.advice and (c.line.role == "step" or is_material)]
+    return fit[0] if fit else None
+
+
+def month_causes(bridge: Bridge, evidence: pl.DataFrame, texts: Mapping[str, CauseText]) -> list[Cause]:
+    """Return the causes that are not nothing, most dollars first, then most tokens."""
+    rest = [bridge.unexplained] if bridge.unexplained.tokens or shown(bridge.unexplained) else []
+    lines = sorted(
+        [*bridge.steps, *rest], key=lambda line: (-abs(shown(line)), -abs(line.tokens or 0), line.code)
+    )
+    return [_cause(line, evidence.filter(pl.col("step") == line.code), texts[line.code]) for line in lines]
+
+
+def _cause(line: Line, evidence: pl.DataFrame, text: CauseText) -> Cause:
+    order = ["size_usd", "size", "trace_id", "span_id", "reason", "team"]
+    rows = (
+        evidence.with_columns(pl.col("usd").abs().alias("size_usd"), pl.col("tokens").abs().alias("size"))
+        .sort(order, descending=[True, True, *(False for _ in order[2:])], nulls_last=True)
+        .head(EXAMPLES)
+    )
+    return Cause(line, text.advice, list(rows.iter_rows(named=True)), evidence.height - rows.height)
+
+
+def warnings(close: Mapping[str, Any] | None, bridge: Bridge) -> list[str]:
+    """Return what must be known before any figure is used, as sentences."""
+    found = []
+    if close is None:
+        found.append("Nothing was closed: there are no figures for this month.")
+    elif close["status"] == "incomplete":
+        found.append(
+            "This month is incomplete: figures may still change. "
+            f"{fmt.plural(close['rows_quarantined'], 'record')} of "
+            f"{fmt.integer(close['rows_read'])} could not be read and wait in quarantine; "
+            "see Data quality for what is missing and what to do."
+        )
+    elif close["status"] == "preliminary":
+        found.append(
+            "This month is preliminary: bills or exports are still awaited, and figures will change."
+        )
+    if bridge.metered.usd.is_partial or (bridge.metered.usd.shown is None and bridge.metered.tokens):
+        found.append(
+            "Some tokens have no known price. They are counted in tokens and left out of the dollars; "
+            "see Data quality for the models."
+        )
+    return found
