@@ -19,7 +19,7 @@ def build_defs(
     config_path: Path | None = None,
     *,
     land: Callable[[Settings], close.LandingSummary] = close.land,
-    reconcile: Callable[[Settings, Month], close.Reconciled] = close.reconcile,
+    reconcile: Callable[[Settings, Month], close.Reconciled] = close.reconcile_month,
     publish: Callable[[Settings, Month], close.Published] = close.publish,
 ) -> dg.Definitions:
     """Return the code location; tests build the same one over another configuration or other steps."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 
 from assets.checks import check_results, check_specs
-from assets.close import Reconciled
+from assets.close import ChecksFailedError, Reconciled
 from assets.factory import POOL, key_of, table_spec
 from assets.partitions import MONTHS, month_of
 from assets.resources import Configuration
@@ -28,15 +28,19 @@ def month_assets(reconcile: Callable[[Settings, Month], Reconciled]) -> dg.Asset
     )
     def _reconcile(
         context: dg.AssetExecutionContext, configuration: Configuration
-    ) -> Iterator[dg.MaterializeResult]:
-        done = reconcile(configuration.settings(), month_of(context))
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        try:
+            done = reconcile(configuration.settings(), month_of(context))
+        except ChecksFailedError as error:
+            yield from check_results(error.checks)
+            raise
         context.log.info(f"close {done.close_id} of {context.partition_key} is committed")
         for table in MONTHLY:
             yield dg.MaterializeResult(
                 asset_key=key_of(table.name),
                 metadata={"dagster/partition_row_count": done.rows[table.name], "close_id": done.close_id},
                 data_version=dg.DataVersion(done.close_id),
-                check_results=check_results(done.checks, table.name),
             )
+        yield from check_results(done.checks)
 
     return _reconcile
