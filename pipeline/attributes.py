@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from pipeline import readers
+from pipeline.blobs import BLOBS, PARAMETERS
 
 
 class Rule(NamedTuple):
@@ -218,51 +219,6 @@ OTHERS: Mapping[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
     ),
 }
 
-DERIVED: tuple[tuple[str, Rule], ...] = (
-    ("ai.operationId", Rule("is_stream", 20, readers.is_streaming_operation)),
-    ("llm.invocation_parameters", Rule("is_stream", 21, readers.parameter_stream)),
-    ("llm.invocation_parameters", Rule("request_model", 20, readers.parameter_model)),
-    ("metadata", Rule("compaction_input_tokens", 20, readers.compaction_input)),
-    ("metadata", Rule("compaction_output_tokens", 20, readers.compaction_output)),
-)
-"""Readings of attributes that hold more than one value."""
-
-_BLOBS: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
-    "langfuse.observation.usage_details": {
-        "input_tokens": readers.inside("input", "prompt_tokens", "input_tokens"),
-        "output_tokens": readers.inside("output", "completion_tokens", "output_tokens"),
-        "total_tokens": readers.inside("total", "total_tokens"),
-        "cache_read_tokens": readers.inside(
-            "input_cache_read",
-            "cache_read_input_tokens",
-            "input_cached_tokens",
-            "prompt_tokens_details.cached_tokens",
-            "input_tokens_details.cached_tokens",
-        ),
-        "cache_write_tokens": readers.inside("input_cache_creation", "cache_creation_input_tokens"),
-        "reasoning_tokens": readers.inside(
-            "output_reasoning", "output_reasoning_tokens", "completion_tokens_details.reasoning_tokens"
-        ),
-    },
-    "gen_ai.usage.raw": {
-        "input_tokens": readers.raw_input,
-        "output_tokens": readers.inside("completion_tokens", "output_tokens"),
-        "total_tokens": readers.inside("total_tokens"),
-        "cache_read_tokens": readers.inside(
-            "prompt_tokens_details.cached_tokens",
-            "input_tokens_details.cached_tokens",
-            "cache_read_input_tokens",
-        ),
-        "cache_write_tokens": readers.inside("cache_creation_input_tokens"),
-        "cache_write_5m_tokens": readers.inside("cache_creation.ephemeral_5m_input_tokens"),
-        "cache_write_1h_tokens": readers.inside("cache_creation.ephemeral_1h_input_tokens"),
-        "reasoning_tokens": readers.inside(
-            "completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"
-        ),
-    },
-}
-"""JSON objects of counts, read as a last resort."""
-
 FLAT: tuple[tuple[str, Rule], ...] = (
     ("input_tokens", Rule("input_tokens", 30, readers.count)),
     ("output_tokens", Rule("output_tokens", 30, readers.count)),
@@ -280,14 +236,15 @@ Rules = dict[str, tuple[Rule, ...]]
 
 
 def _all_rules() -> list[tuple[str, Rule]]:
-    rules = list(DERIVED)
+    rules = [(key, Rule(column, 20, read)) for key, column, read in PARAMETERS]
+    rules.append(("ai.operationId", Rule("is_stream", 20, readers.is_streaming_operation)))
     for column, keys in COUNTS.items():
         rules += [(key, Rule(column, rank, readers.count)) for rank, key in enumerate(keys)]
     for column, keys in TEXTS.items():
         rules += [(key, Rule(column, rank, readers.text)) for rank, key in enumerate(keys)]
     for column, (read, keys) in OTHERS.items():
         rules += [(key, Rule(column, rank, read)) for rank, key in enumerate(keys)]
-    for key, columns in _BLOBS.items():
+    for key, columns in BLOBS.items():
         rules += [(key, Rule(column, LAST_RESORT, read)) for column, read in columns.items()]
     return rules
 
@@ -303,12 +260,17 @@ ATTRIBUTES: Rules = _grouped(_all_rules())
 """Attribute name -> columns that it feeds, with rank and reader: what all spans have in common."""
 
 
+def conversation_keys(configured: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the attributes that hold a conversation id, those of the configuration first."""
+    return tuple(dict.fromkeys((*configured, *CONVERSATIONS)))
+
+
 def rules_for(labels: tuple[str, ...], conversations: tuple[str, ...]) -> tuple[Rules, Rules]:
     """Return the rules for all spans, and for those of Claude Code, with what the configuration asks for.
 
     A label goes to a column of its own, named after the attribute with a leading `=`.
     """
-    asked = [*conversations, *(key for key in CONVERSATIONS if key not in conversations)]
+    asked = conversation_keys(conversations)
     extra = [(key, Rule("conversation_id", rank, readers.text)) for rank, key in enumerate(asked)]
     extra += [(key, Rule(f"={key}", 0, readers.text)) for key in labels]
     own = [(key, rule) for key, rules in ATTRIBUTES.items() for rule in rules] + extra

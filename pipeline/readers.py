@@ -5,7 +5,6 @@ strict: a count that is not one raises, because a wrong number is worse than non
 """
 
 import re
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -104,7 +103,7 @@ def flag(value: Any) -> bool | None:
 def reasons(value: Any) -> str | None:
     """Return finish reasons joined by commas; an empty list is the empty string. Lists in JSON are read."""
     if isinstance(value, str) and value.startswith("["):
-        value = _json(value, list[Any])
+        value = from_json(value, list[Any])
     if isinstance(value, list):
         return ",".join(text(item) or "" for item in value)[:MAX_TEXT]
     return text(value)
@@ -146,70 +145,8 @@ def compact_source(value: Any) -> str | None:
     return "compact" if value == "compact" else None
 
 
-def inside(*keys: str) -> Callable[[Any], Any]:
-    """Return a reader of a count in a JSON object: the first dotted key that is there."""
-
-    def read(value: Any) -> int | None:
-        found = _json(value, dict[str, Any]) or {}
-        return next((count(item) for key in keys if (item := _dig(found, key)) is not None), None)
-
-    return read
-
-
-def _dig(found: Any, dotted: str) -> Any:
-    for key in dotted.split("."):
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
-
-
-def raw_input(value: Any) -> int | None:
-    """Return the input of a provider's own usage object, cached tokens included (Anthropic leaves them out)."""
-    found = _json(value, dict[str, Any]) or {}
-    parts = ("prompt_tokens",) if "prompt_tokens" in found else _INPUT_PARTS
-    counts = [count(found[key]) for key in parts if found.get(key) is not None]
-    return sum(counts) if counts else None
-
-
-_INPUT_PARTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-
-
-def compaction(*keys: str) -> Callable[[Any], int | None]:
-    """Return a reader of OpenInference's `metadata`: the sum of keys over its compaction iterations."""
-
-    def read(value: Any) -> int | None:
-        if not isinstance(value, str) or "usage_iterations" not in value:
-            return None
-        found = (_json(value, dict[str, Any]) or {}).get("usage_iterations")
-        found = _json(found, list[Any]) if isinstance(found, str) else found
-        rounds = [item for item in found or () if isinstance(item, dict) and item.get("type") == "compaction"]
-        counts = [count(item[key]) for item in rounds for key in keys if item.get(key) is not None]
-        return sum(counts) if counts else None
-
-    return read
-
-
-compaction_input = compaction(*_INPUT_PARTS)
-compaction_output = compaction("output_tokens")
-
-
-class _Parameters(msgspec.Struct):
-    model: str | None = None
-    stream: bool | None = None
-
-
-def parameter_model(value: Any) -> str | None:
-    """Return the model in a JSON object of request parameters."""
-    found = _json(value, _Parameters)
-    return text(found.model) if found else None
-
-
-def parameter_stream(value: Any) -> bool | None:
-    """Return whether a JSON object of request parameters asks for a stream."""
-    found = _json(value, _Parameters)
-    return found.stream if found else None
-
-
-def _json(value: Any, kind: Any) -> Any:
+def from_json(value: Any, kind: Any) -> Any:
+    """Return what a JSON text holds, or null when it is no text or not of that kind."""
     if not isinstance(value, str):
         return None
     try:
