@@ -18,8 +18,6 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	"$$python" -c '$(USABLE)' >/dev/null 2>&1 && { echo "$$python"; break; }; done)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export DAGSTER_HOME := $(CURDIR)
-export DO_NOT_TRACK := 1
 
 .PHONY: help demo test check ui system update-golden requirements clean
 
@@ -41,10 +39,19 @@ check: $(READY) ## Format, lint, import rules, types, tests
 system: $(READY) ## Run the slow tests that start real servers and processes
 	$(BIN)/pytest -m system $(PYTEST)
 
+ui: export DAGSTER_HOME := $(CURDIR)
+ui: export TALLYSTICK_CONFIG = $(abspath $(DEMO))/tallystick.toml
+ui: export PYTHONWARNINGS = ignore:Function `dev_command` is superseded
 ui: $(READY) ## Open the Dagster UI on the demo's state; PORT=3000 by default
-	@test -f "$(DEMO)/tallystick.toml" || $(MAKE) --no-print-directory demo
+	@test -f "$(TALLYSTICK_CONFIG)" || $(MAKE) --no-print-directory demo
+	@mkdir -p .dagster
+	@test "$(DEMO)/.run" -nt "$(TALLYSTICK_CONFIG)" -a -d .dagster/storage || { \
+		echo "Closing the demo's month once more, as a Dagster run, so that the graph shows figures."; \
+		$(BIN)/dagster job execute -m assets.definitions -j close_month \
+			--tags "{\"dagster/partition\": \"$$(basename "$(DEMO)"/output/20*)\"}" >.dagster/run.log 2>&1 \
+			|| { tail -n 40 .dagster/run.log; exit 1; }; touch "$(DEMO)/.run"; }
 	@echo "The graph is at http://localhost:$(PORT) in about a quarter of a minute; stop it with Ctrl-C."
-	@TALLYSTICK_CONFIG="$(abspath $(DEMO))/tallystick.toml" $(BIN)/dagster dev --port $(PORT) --log-level warning
+	@$(BIN)/dagster dev --port $(PORT) --log-level warning
 
 update-golden: $(READY) ## Rewrite the golden files; say in CHANGELOG.md whose numbers moved
 	$(BIN)/pytest tests/golden --update-golden
@@ -67,8 +74,8 @@ clean: ## Remove the environment, the demo and everything that tools left behind
 $(READY): requirements-dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "There is no Python 3.11 or newer with venv here. Install one" \
 		"(on Debian and Ubuntu: python3.11 and python3.11-venv) or run make PYTHON=/path/to/python3.11." >&2; exit 1; }
-	@"$(PYTHON)" -c '$(USABLE)' || { echo "$(PYTHON) is $$("$(PYTHON)" --version 2>&1); Tallystick needs" \
-		"Python 3.11 or newer with venv and ensurepip. Run make PYTHON=/path/to/python3.11." >&2; exit 1; }
+	@"$(PYTHON)" -c '$(USABLE)' 2>/dev/null || { echo "$(PYTHON) ($$("$(PYTHON)" --version 2>/dev/null || echo "not found"))" \
+		"cannot be used: it takes 3.11 or newer with venv and ensurepip. Run make PYTHON=/path/to/python3.11." >&2; exit 1; }
 	@echo "Setting up $(VENV) with $$("$(PYTHON)" --version): $$(grep -c == requirements-dev.txt) pinned packages, about a minute, once."
 	@test -x $(BIN)/pip || "$(PYTHON)" -m venv $(VENV)
 	@$(BIN)/pip install --progress-bar off --require-hashes --only-binary :all: -r requirements-dev.txt 2>$(VENV)/setup.log \
