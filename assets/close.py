@@ -10,29 +10,20 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from pipeline import findings as find
 from pipeline import settings
-from pipeline.allocation import teams
-from pipeline.bills import Bills, bill
 from pipeline.calls import Calls, Context, resolve
 from pipeline.causes import CAUSES
 from pipeline.errors import BalanceError, TallystickError
 from pipeline.exports import export_tables, recover, swap, write_texts
 from pipeline.landing import LandingSummary
 from pipeline.landing import land as land_files
-from pipeline.meters import Meters, meter
+from pipeline.month import Registries, month_tables
 from pipeline.period import Month
-from pipeline.pricing import expected_rates
 from pipeline.providers import PROVIDERS
-from pipeline.reconcile import Reconciliation, Rules, explain_drift
-from pipeline.scopes import scope_owner
 from pipeline.settings import Settings
-from pipeline.summary import close_row
-from pipeline.tieout import Tied, tie_out
 from pipeline.warehouse import Warehouse
 from reports.render import render_month
 from reports.view import CauseText, MaterialityText
-from schemas.recon import Bridge
 from schemas.tables import BY_NAME, TABLES
 
 log = logging.getLogger(__name__)
@@ -49,6 +40,8 @@ CHECKS = {
     "teams_add_up": ("report.team", "The teams and pools together are billed what the invoices bill."),
 }
 """Conservation laws: name of the SQL file, table, sentence. A broken one stops the close."""
+
+_EXPORTS = ("raw.file", "raw.usage", "raw.cost", "raw.invoice", "raw.request")
 
 _MARGIN = timedelta(days=2)
 """How far around a month the spans of its traces are looked for."""
@@ -115,8 +108,7 @@ def reconcile(config: Settings, month: Month, progress: Progress | None = None) 
     """
     tell = progress or (lambda what, done, whole: None)
     with Warehouse.open(config.warehouse_file) as warehouse, warehouse.transaction():
-        tables = _core(config, month, warehouse, tell)
-        tell("writing", 3, 4)
+        tables = _month(config, month, warehouse, tell)
         rows = {
             name: warehouse.replace_month(BY_NAME[name], str(month), frame) for name, frame in tables.items()
         }
@@ -127,7 +119,6 @@ def reconcile(config: Settings, month: Month, progress: Progress | None = None) 
         checks = tuple(_check(warehouse, name, month) for name in CHECKS)
         if not all(check.passed for check in checks):
             raise ChecksFailedError(checks)
-    tell("writing", 4, 4)
     close = tables["report.close"].row(0, named=True)
     return Reconciled(month, close["close_id"], close["headline"], rows, checks)
 
@@ -164,89 +155,15 @@ def close_month(config: Settings, month: Month, progress: Progress | None = None
     return publish(config, month)
 
 
-def _core(config: Settings, month: Month, warehouse: Warehouse, tell: Progress) -> dict[str, pl.DataFrame]:
-    raw = {
-        table.name: warehouse.read(table)
-        for table in TABLES
-        if table.layer == "raw" and table.name != "raw.span"
-    }
-    exports = (raw["raw.usage"], raw["raw.request"], raw["raw.invoice"], raw["raw.file"])
-    meters = meter(*exports, config, month)
-    bills = bill(raw["raw.cost"], raw["raw.invoice"], raw["raw.file"], config, month)
-    tell("reading spans", 1, 4)
+def _month(config: Settings, month: Month, warehouse: Warehouse, tell: Progress) -> dict[str, pl.DataFrame]:
+    raw = {table.name: warehouse.read(table) for table in TABLES if table.name in _EXPORTS}
+    tell("reading spans", 0, 1)
     calls = _calls(config, month, warehouse, raw)
-    tell("explaining the drift", 2, 4)
-    cache_writes = {provider.slug: provider.cache_writes for provider in PROVIDERS}
-    result = explain_drift(calls, meters, str(month), Rules(CAUSES, cache_writes, scope_owner(config)))
-    return _tables(config, month, raw, _Month(calls, meters, bills, result))
-
-
-class _Month(NamedTuple):
-    calls: Calls
-    meters: Meters
-    bills: Bills
-    result: Reconciliation
-
-
-def _tables(
-    config: Settings, month: Month, raw: dict[str, pl.DataFrame], parts: _Month
-) -> dict[str, pl.DataFrame]:
-    calls, meters, bills, result = parts
-    rates = expected_rates(result.bridge, month, config, PROVIDERS)
-    bridge = _priced(result.bridge, rates)
-    tied = tie_out(_metered_cells(bridge, rates), bills.billed, str(month))
-    unmapped = pl.concat([meters.unmapped, bills.unmapped]).unique().sort(pl.all(), nulls_last=True)
-    tables = {
-        "core.metered": meters.metered, "core.coverage": meters.coverage, "core.request": meters.requests,
-        "core.billed": bills.billed, "core.traced": calls.traced, "core.call": calls.calls,
-        "core.attempt": calls.attempts, "core.correction": calls.corrections, "core.unmapped": unmapped,
-        "recon.expected_rate": rates, "recon.bucket": result.buckets, "recon.unmetered": result.unmetered,
-        "recon.claim": result.claims, "recon.bridge": bridge, "recon.tieout": tied.tieout,
-        "report.team": teams(bridge, tied.tieout, calls.calls, str(month)),
-    }  # fmt: skip
-    tables["recon.finding"] = _findings(
-        config, month, raw, tables, (meters.findings, bills.findings, tied.findings)
-    )
-    tables["report.close"] = close_row(config, month, {**raw, **tables})
+    tell("reading spans", 1, 1)
+    tell("explaining the drift", 0, 1)
+    tables = month_tables(config, month, raw, calls, Registries(CAUSES, PROVIDERS))
+    tell("explaining the drift", 1, 1)
     return tables
-
-
-def _findings(
-    config: Settings,
-    month: Month,
-    raw: dict[str, pl.DataFrame],
-    tables: dict[str, pl.DataFrame],
-    parts: tuple[pl.DataFrame, ...],
-) -> pl.DataFrame:
-    name, bridge, tieout = str(month), tables["recon.bridge"], tables["recon.tieout"]
-    billed = tieout.filter(pl.col("component") == "billed")["usd"]
-    return find.assemble(
-        [
-            *parts,
-            find.quarantined(name, raw["raw.file"]),
-            find.unmapped(name, tables["core.unmapped"]),
-            find.unmetered(name, tables["recon.unmetered"]),
-            find.unpriced(name, bridge),
-            find.bills_awaited(name, tieout, bridge),
-            find.one_sided_models(name, bridge),
-            find.material_unexplained(
-                name, bridge, billed.sum() if billed.len() else None, config.materiality
-            ),
-        ]
-    )
-
-
-def _priced(bridge: pl.DataFrame, rates: pl.DataFrame) -> pl.DataFrame:
-    keys = ["provider", "model", "service_tier", "token_kind"]
-    priced = bridge.join(rates.select(*keys, "usd_per_token"), on=keys, how="left", maintain_order="left")
-    usd = (pl.col("tokens") * pl.col("usd_per_token")).cast(pl.Decimal(38, 12))
-    return priced.with_columns(usd=usd).select(Bridge.empty().columns)
-
-
-def _metered_cells(bridge: pl.DataFrame, rates: pl.DataFrame) -> pl.DataFrame:
-    keys = ["provider", "account", "model", "service_tier", "token_kind"]
-    cells = bridge.group_by(keys).agg(pl.col("tokens").sum(), pl.col("usd").sum()).sort(keys)
-    return cells.join(rates.drop("month", "origin"), on=[key for key in keys if key != "account"], how="left")
 
 
 def _calls(config: Settings, month: Month, warehouse: Warehouse, raw: dict[str, pl.DataFrame]) -> Calls:

@@ -19,7 +19,8 @@ _PASSES = 12
 UNEXPLAINED_SHARE = 0.01
 """Standard deviation of the unexplained as a share of a bucket's traced plus metered tokens."""
 
-_ORDER = [*BUCKET, "step", "trace_id", "span_id", "team", "service", "feature", "reason", "claimed_tokens"]
+_ORDER = list(dict.fromkeys([*BUCKET, "step", "trace_id", "span_id", *CLAIM_SCHEMA]))
+"""All columns: whatever the order of causes and rows, there is one order of claims."""
 
 
 def gather(evidence: Evidence, causes: Sequence[Cause]) -> pl.DataFrame:

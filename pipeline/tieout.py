@@ -68,9 +68,19 @@ def _account(
     )  # fmt: skip
     for invoice_id, its_expected, its_quantity, its_gap, its_rounding in shares:
         own = lines.filter(pl.col("invoice_id") == invoice_id)
-        if own.filter(pl.col("category") == "usage").is_empty() and len(invoices) == 1:
-            own = pl.concat([own, cost])
+        if len(invoices) == 1:
+            own = _detailed(own, cost)
         yield invoice_id, _components(own, its_expected, its_quantity, its_rounding), its_gap
+
+
+def _detailed(invoice: pl.DataFrame, cost: pl.DataFrame) -> pl.DataFrame:
+    """Where an invoice states a total only, take the fees inside it from the cost export."""
+    fees = cost.filter(pl.col("category") == "fee")
+    if not invoice.filter(pl.col("category").is_in(["usage", "fee"])).is_empty():
+        return invoice
+    return pl.concat(
+        [invoice, fees, fees.with_columns(pl.lit("adjustment").alias("category"), -pl.col("amount_usd"))]
+    )
 
 
 def _components(
@@ -99,7 +109,7 @@ _CATEGORIES = ("usage", "fee", "minimum", "credit", "discount", "tax", "rounding
 
 def _gap(cost: pl.DataFrame, lines: pl.DataFrame) -> tuple[Decimal, Decimal]:
     """Return (unexplained gap, rounding) between the invoice's usage and fees and the cost export."""
-    charges = lines.filter(pl.col("category").is_in(["usage", "fee"]))
+    charges = lines.filter(pl.col("category").is_in(["usage", "fee", "adjustment"]))
     if cost.is_empty() or charges.is_empty():
         return _ZERO, _ZERO
     difference = _sum(charges["amount_usd"]) - _sum(cost["amount_usd"])

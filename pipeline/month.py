@@ -1,0 +1,122 @@
+"""A month from its raw rows and its calls to every table that a close publishes. Pure."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import polars as pl
+
+from pipeline import findings as find
+from pipeline.allocation import teams
+from pipeline.bills import Bills, bill
+from pipeline.calls import Calls
+from pipeline.cause import Cause
+from pipeline.meters import Meters, meter
+from pipeline.period import Month
+from pipeline.pricing import expected_rates
+from pipeline.provider import Provider
+from pipeline.reconcile import Reconciliation, Rules, explain_drift
+from pipeline.scopes import scope_owner
+from pipeline.settings import Settings
+from pipeline.summary import close_row
+from pipeline.tieout import tie_out
+from schemas.recon import Bridge
+
+Tables = Mapping[str, pl.DataFrame]
+"""Frames by table name."""
+
+
+class Registries(NamedTuple):
+    """What is known of causes and providers."""
+
+    causes: tuple[Cause, ...]
+    providers: tuple[Provider, ...]
+
+
+class _Parts(NamedTuple):
+    calls: Calls
+    meters: Meters
+    bills: Bills
+    result: Reconciliation
+
+
+def month_tables(
+    settings: Settings, month: Month, raw: Tables, calls: Calls, registries: Registries
+) -> dict[str, pl.DataFrame]:
+    """Return the frames of all core, recon and report tables but recon.evidence, which SQL derives.
+
+    Raises:
+        BalanceError: a bridge does not add up; always a bug.
+    """
+    meters = meter(raw["raw.usage"], raw["raw.request"], raw["raw.invoice"], raw["raw.file"], settings, month)
+    bills = bill(raw["raw.cost"], raw["raw.invoice"], raw["raw.file"], settings, month)
+    cache_writes = {provider.slug: provider.cache_writes for provider in registries.providers}
+    rules = Rules(registries.causes, cache_writes, scope_owner(settings))
+    result = explain_drift(calls, meters, str(month), rules)
+    rates = expected_rates(result.bridge, month, settings, registries.providers)
+    parts = _Parts(calls, meters, bills, result)
+    tables = _facts(parts, month) | _money(parts, rates, month)
+    tables["recon.finding"] = _findings(settings, month, raw, tables, parts)
+    tables["report.close"] = close_row(settings, month, {**raw, **tables})
+    return tables
+
+
+def _facts(parts: _Parts, month: Month) -> dict[str, pl.DataFrame]:
+    calls, meters, bills, result = parts
+    return {
+        "core.metered": meters.metered,
+        "core.coverage": meters.coverage,
+        "core.request": meters.requests,
+        "core.billed": bills.billed,
+        "core.traced": calls.traced,
+        "core.call": calls.calls,
+        "core.attempt": calls.attempts,
+        "core.correction": calls.corrections,
+        "core.unmapped": pl.concat([meters.unmapped, bills.unmapped])
+        .unique()
+        .sort(pl.all(), nulls_last=True),
+        "recon.bucket": result.buckets,
+        "recon.unmetered": result.unmetered,
+        "recon.claim": result.claims,
+    }
+
+
+def _money(parts: _Parts, rates: pl.DataFrame, month: Month) -> dict[str, pl.DataFrame]:
+    keys = ["provider", "model", "service_tier", "token_kind"]
+    usd = (pl.col("tokens") * pl.col("usd_per_token")).cast(pl.Decimal(38, 12))
+    bridge = (
+        parts.result.bridge.join(
+            rates.select(*keys, "usd_per_token"), on=keys, how="left", maintain_order="left"
+        )
+        .with_columns(usd=usd)
+        .select(Bridge.empty().columns)
+    )
+    cells = bridge.group_by("account", *keys).agg(pl.col("tokens").sum(), pl.col("usd").sum())
+    metered = cells.sort("account", *keys).join(rates.select(*keys, "usd_per_token"), on=keys, how="left")
+    tied = tie_out(metered, parts.bills.billed, str(month))
+    return {
+        "recon.expected_rate": rates,
+        "recon.bridge": bridge,
+        "recon.tieout": tied.tieout,
+        "recon.finding": tied.findings,
+        "report.team": teams(bridge, tied.tieout, parts.calls.calls, str(month)),
+    }
+
+
+def _findings(settings: Settings, month: Month, raw: Tables, tables: Tables, parts: _Parts) -> pl.DataFrame:
+    name, bridge, tieout = str(month), tables["recon.bridge"], tables["recon.tieout"]
+    billed = tieout.filter(pl.col("component") == "billed")["usd"]
+    total = billed.sum() if billed.len() else None
+    return find.assemble(
+        [
+            parts.meters.findings,
+            parts.bills.findings,
+            tables["recon.finding"],
+            find.quarantined(name, raw["raw.file"]),
+            find.unmapped(name, tables["core.unmapped"]),
+            find.unmetered(name, tables["recon.unmetered"]),
+            find.unpriced(name, bridge),
+            find.bills_awaited(name, tieout, bridge),
+            find.one_sided_models(name, bridge),
+            find.material_unexplained(name, bridge, total, settings.materiality),
+        ]
+    )
