@@ -1,0 +1,61 @@
+from collections.abc import Callable
+
+from pipeline.cause import Evidence
+from pipeline.causes.cache_convention import CAUSE
+
+Moves = list[tuple[str, int, int, int, str]]
+
+
+def moves(evidence: Evidence) -> Moves:
+    columns = ("token_kind", "claimed_tokens", "tokens_low", "tokens_high", "basis")
+    return sorted(CAUSE.claim(evidence).select(columns).rows())
+
+
+LUMPED = """
+call_id | trace_id | span_id | cache_write_other_tokens | cache_breakdown
+1       | t        | s       | 1000                     | lumped_writes
+"""
+
+
+def test_lumped_writes_go_where_the_meter_counts_them(evidence: Callable[..., Evidence]) -> None:
+    found = moves(evidence(calls=LUMPED, metered="token_kind | tokens\ncache_write_1h | 1000"))
+    assert found == [
+        ("cache_write_1h", 1000, 1000, 1000, "exact"),
+        ("cache_write_other", -1000, -1000, -1000, "exact"),
+    ]
+
+
+def test_lumped_writes_of_two_lifetimes_follow_the_mix_within_bounds(
+    evidence: Callable[..., Evidence],
+) -> None:
+    metered = "token_kind | tokens\ncache_write_1h | 780\ncache_write_5m | 220"
+    assert moves(evidence(calls=LUMPED, metered=metered)) == [
+        ("cache_write_1h", 780, 0, 1000, "estimated"),
+        ("cache_write_5m", 220, 0, 1000, "estimated"),
+        ("cache_write_other", -780, -1000, 0, "estimated"),
+        ("cache_write_other", -220, -1000, 0, "estimated"),
+    ]
+
+
+def test_two_complementary_shares_add_up_for_odd_numbers(evidence: Callable[..., Evidence]) -> None:
+    calls = LUMPED.replace("1000", "7  ")
+    found = moves(
+        evidence(calls=calls, metered="token_kind | tokens\ncache_write_1h | 1\ncache_write_5m | 1")
+    )
+    assert sum(tokens for _, tokens, *_ in found) == 0
+    assert sum(tokens for kind, tokens, *_ in found if kind == "cache_write_other") == -7
+
+
+def test_input_without_breakdown_follows_the_mix(evidence: Callable[..., Evidence]) -> None:
+    calls = "call_id|trace_id|span_id|input_uncached_tokens|cache_breakdown\n1|t|s|1000|none"
+    metered = "token_kind | tokens\ninput_uncached | 600\ncache_read | 400"
+    assert moves(evidence(calls=calls, metered=metered)) == [
+        ("cache_read", 400, 0, 1000, "estimated"),
+        ("input_uncached", -400, -1000, 0, "estimated"),
+    ]
+
+
+def test_a_provider_with_one_kind_of_writes_has_nothing_to_split(evidence: Callable[..., Evidence]) -> None:
+    calls = LUMPED.replace("call_id ", "provider | call_id").replace("1       |", "openai | 1 |", 1)
+    metered = "provider | token_kind | tokens\nopenai | cache_write_other | 1000"
+    assert moves(evidence(calls=calls, metered=metered)) == []

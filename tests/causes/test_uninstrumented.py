@@ -1,0 +1,33 @@
+from collections.abc import Callable
+
+from pipeline.cause import Evidence
+from pipeline.causes.uninstrumented import CAUSE
+
+CALLS = """
+call_id | scope | model | output_tokens | usage_quality
+1       | acme  | m     | 50            | recorded
+2       | acme  | quiet | null          | absent
+"""
+
+
+def test_a_scope_without_calls_goes_to_its_owner_whole(evidence: Callable[..., Evidence]) -> None:
+    metered = (
+        "scope | token_kind | tokens\nacme | output | 70\nindex | output | 900\nindex | input_uncached | 8000"
+    )
+    claims = CAUSE.claim(evidence(calls=CALLS, metered=metered, owners={"index": "search"}))
+    assert sorted(claims.select("scope", "token_kind", "claimed_tokens", "team", "basis").rows()) == [
+        ("index", "input_uncached", 8000, "search", "exact"),
+        ("index", "output", 900, "search", "exact"),
+    ]
+
+
+def test_a_model_without_calls_goes_to_the_pool(evidence: Callable[..., Evidence]) -> None:
+    metered = "model | token_kind | tokens\nm | output | 70\nembedder | input_uncached | 900"
+    claims = CAUSE.claim(evidence(calls=CALLS, metered=metered))
+    assert claims.select("model", "claimed_tokens", "team").rows() == [("embedder", 900, "uninstrumented")]
+
+
+def test_a_model_whose_calls_lack_usage_is_instrumented(evidence: Callable[..., Evidence]) -> None:
+    assert CAUSE.claim(
+        evidence(calls=CALLS, metered="model | token_kind | tokens\nquiet | output | 70")
+    ).is_empty()
