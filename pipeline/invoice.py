@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from pipeline.csv_rows import header_of, sheet
 from pipeline.errors import SourceError
-from pipeline.fields import shown
+from pipeline.export_values import shown
 from pipeline.invoice_lines import HEADER, header, line_row, remainder
 from pipeline.provider import ExportFormat, Parsed, Reject
 from pipeline.raw_rows import parsed

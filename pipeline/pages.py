@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pipeline.errors import SourceError
-from pipeline.fields import shown
+from pipeline.export_values import shown
 from pipeline.provider import Reject
 
 _BLANK = re.compile(r"[\s\ufeff]*")

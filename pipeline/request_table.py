@@ -10,7 +10,7 @@ is inside output, and times without an offset are UTC.
 import polars as pl
 
 from pipeline.csv_rows import Sheet, header_of, sheet
-from pipeline.fields import COUNT_MAX
+from pipeline.export_values import COUNT_MAX
 from pipeline.provider import ExportFormat, Parsed, Reject
 from schemas.tables import BY_NAME
 from schemas.types import KIND_COLUMNS

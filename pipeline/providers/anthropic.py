@@ -6,7 +6,16 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.errors import SourceError
-from pipeline.fields import PULL_AGAIN, count, currency, iso_instant, money, required_count, shown, text
+from pipeline.export_values import (
+    PULL_AGAIN,
+    count,
+    currency,
+    iso_instant,
+    money,
+    required_count,
+    shown,
+    text,
+)
 from pipeline.pages import Page, Shape, grouped, records
 from pipeline.personal import short_hash
 from pipeline.provider import ExportFormat, Parsed, Provider

@@ -7,7 +7,16 @@ from functools import partial
 from typing import Any
 
 from pipeline.errors import SourceError
-from pipeline.fields import PULL_AGAIN, count, currency, money, required_count, shown, text, unix_instant
+from pipeline.export_values import (
+    PULL_AGAIN,
+    count,
+    currency,
+    money,
+    required_count,
+    shown,
+    text,
+    unix_instant,
+)
 from pipeline.pages import Page, Shape, grouped, objects, records
 from pipeline.personal import short_hash
 from pipeline.provider import ExportFormat, Parsed, Provider

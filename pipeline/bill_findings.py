@@ -1,0 +1,101 @@
+"""What a reader should know of the bills: restated invoices, long periods, currencies, missing detail."""
+
+import polars as pl
+
+from pipeline.findings import assemble, finding
+from pipeline.period import Month
+
+
+def restated(changed: pl.DataFrame, month: Month) -> pl.DataFrame:
+    """Return a finding per invoice that two files give with different totals."""
+    return assemble(
+        [
+            finding(
+                str(month),
+                "invoice_restated",
+                "warning",
+                f"Invoice {row['invoice_id']} of {row['provider']} account '{row['account']}' came with a "
+                f"total of {row['before']:,.2f} and later of {row['after']:,.2f}; the later file counts.",
+                "Remove the file that does not hold; a correction by the issuer is an invoice of its own.",
+                provider=row["provider"],
+                account=row["account"],
+            )
+            for row in changed.iter_rows(named=True)
+        ]
+    )
+
+
+def long_periods(lines: pl.DataFrame, month: Month) -> pl.DataFrame:
+    """Return a finding per invoice whose period goes beyond the month in which it starts."""
+    columns = ["provider", "account", "invoice_id", "period_start_on", "period_end_on"]
+    beyond = (
+        lines.filter(pl.col("period_end_on") > month.next.first_day).select(columns).unique().sort(columns)
+    )
+    return assemble(
+        [
+            finding(
+                str(month),
+                "long_period",
+                "warning",
+                f"Invoice {invoice_id} of {provider} account '{account}' bills from {start} to before {end}, "
+                f"beyond {month}; all of it counts in {month}.",
+                "Split it into a manifest a month if the months are to be compared.",
+                provider=provider,
+                account=account,
+            )
+            for provider, account, invoice_id, start, end in beyond.rows()
+        ]
+    )
+
+
+def unknown_currencies(billed: pl.DataFrame, month: Month) -> pl.DataFrame:
+    """Return an error per account and currency without an exchange rate: its dollars are not known."""
+    sums = (
+        billed.filter(pl.col("amount_usd").is_null())
+        .group_by("provider", "account", "currency")
+        .agg(pl.len(), pl.col("amount").sum())
+        .sort("provider", "account", "currency")
+    )
+    return assemble(
+        [
+            finding(
+                str(month),
+                "unknown_currency",
+                "error",
+                f"{rows:,} lines of {provider} account '{account}' over {amount:,.2f} {currency} have no "
+                "known value in dollars: the month is incomplete.",
+                f'Add the rate of the invoice or of your books: [exchange_rates] {currency} = "...".',
+                provider=provider,
+                account=account,
+            )
+            for provider, account, currency, rows, amount in sums.rows()
+        ]
+    )
+
+
+def without_detail(billed: pl.DataFrame, month: Month) -> pl.DataFrame:
+    """Return a finding per account whose cost export does not say what was billed."""
+    sums = (
+        billed.filter(
+            (pl.col("origin") == "cost") & pl.col("line_item").is_null() & pl.col("token_kind").is_null()
+        )
+        .group_by("provider", "account")
+        .agg(pl.len(), pl.col("amount_usd").sum())
+        .sort("provider", "account")
+    )
+    return assemble(
+        [
+            finding(
+                str(month),
+                "cost_without_detail",
+                "note",
+                f"{rows:,} rows of the cost export of {provider} account '{account}' name no line item: "
+                "they can be compared in total only.",
+                "Pull the costs grouped by line item (OpenAI) or description (Anthropic).",
+                provider=provider,
+                account=account,
+                usd=usd,
+            )
+            for provider, account, rows, usd in sums.rows()
+        ]
+    )

@@ -1,0 +1,175 @@
+"""Billed: the lines of cost exports and invoices in the words of the tie-out."""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+import polars as pl
+
+from pipeline.bill_findings import long_periods, restated, unknown_currencies, without_detail
+from pipeline.coverage import incomplete
+from pipeline.findings import assemble
+from pipeline.models import with_model, with_tier
+from pipeline.money import quantize
+from pipeline.period import Month
+from pipeline.quantities import in_tokens
+from pipeline.restatement import finest, has, latest, latest_invoices, pull_order, reach_of
+from pipeline.restatement_findings import COST, disagreeing, shrinking
+from pipeline.settings import Settings
+from pipeline.zones import is_in, local_day
+from schemas.core import Billed, Unmapped
+from schemas.types import ALL, TOKEN_KINDS
+
+_CENT = Decimal("0.01")
+"""Groupings of one day's cost may differ by what rounding each row leaves."""
+
+_USD = pl.Decimal(38, 12)
+_CHARGE = (
+    "provider",
+    "account",
+    "origin",
+    "invoice_id",
+    "category",
+    "billed_on",
+    "line_item",
+    "model",
+    "token_kind",
+    "service_tier",
+    "quantity",
+    "amount",
+    "currency",
+    "cost_type",
+)
+
+
+class Bills(NamedTuple):
+    """Frames of core.billed, core.unmapped and recon.finding."""
+
+    billed: pl.DataFrame
+    unmapped: pl.DataFrame
+    findings: pl.DataFrame
+
+
+def bill(
+    cost: pl.DataFrame, invoices: pl.DataFrame, files: pl.DataFrame, settings: Settings, month: Month
+) -> Bills:
+    """Return the month's charges, one row per line of the cost export and of each invoice.
+
+    The inputs are raw.cost, raw.invoice and raw.file. An invoice belongs to the month in which its period
+    starts. Dollars of other currencies take `settings.exchange_rates`; without a rate they are null.
+    """
+    costs, cost_findings = _costs(cost, files, month)
+    current = latest_invoices(invoices, files)
+    starts = pl.col("period_start_on").is_between(month.first_day, month.next.first_day, closed="left")
+    lines = current.rows.filter(starts)
+    charges = _in_core_words(pl.concat([_from_costs(costs), _from_invoices(lines)]), settings)
+    billed = (
+        charges.with_columns(
+            pl.when(pl.col("token_kind").is_in(TOKEN_KINDS)).then("token_kind"), month=pl.lit(str(month))
+        )
+        .select(Billed.empty().columns)
+        .sort(pl.all())
+    )
+    findings = [
+        cost_findings,
+        restated(current.shrunk.filter(starts), month),
+        long_periods(lines, month),
+        unknown_currencies(billed, month),
+        without_detail(billed, month),
+    ]
+    return Bills(billed, _unmapped(charges, month), assemble(findings))
+
+
+def _costs(cost: pl.DataFrame, files: pl.DataFrame, month: Month) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The month's cost rows of the pulls and groupings that count, and the findings."""
+    monthly = cost.filter(is_in(month, pl.col("bucket_start_at"))).with_columns(
+        endpoint=pl.lit("costs"), measure=pl.col("amount").fill_null(0)
+    )
+    current = latest(monthly, pull_order(files, reach_of(cost)))
+    detail = [has("line_item", "description"), has("project_id", "workspace_id")]
+    chosen = finest(current.rows, detail, pl.lit(_CENT, _USD))
+    findings = [
+        shrinking(current.shrunk, month, COST),
+        disagreeing(chosen.disagreeing, month, COST),
+        incomplete(
+            chosen.rows.unique(["provider", "account", "bucket_start_at"]),
+            month,
+            "incomplete_cost_export",
+            "The cost export",
+        ),
+    ]
+    return chosen.rows.filter(~pl.col("is_empty")), assemble(findings)
+
+
+def _from_costs(rows: pl.DataFrame) -> pl.DataFrame:
+    is_credit = (pl.col("cost_type") == "unknown") & (pl.col("amount") < 0)
+    category = pl.when(pl.col("cost_type") == "fee").then(pl.lit("fee"))
+    return rows.with_columns(
+        origin=pl.lit("cost"),
+        invoice_id=pl.lit(None, pl.String),
+        category=category.when(is_credit).then(pl.lit("credit")).otherwise(pl.lit("usage")),
+        billed_on=local_day(pl.col("bucket_start_at")),
+        quantity=pl.when(pl.col("token_kind").is_not_null()).then(in_tokens()).otherwise("quantity"),
+    ).select(_CHARGE)
+
+
+def _from_invoices(lines: pl.DataFrame) -> pl.DataFrame:
+    return lines.with_columns(
+        origin=pl.lit("invoice"),
+        billed_on=pl.lit(None, pl.Date),
+        line_item="description",
+        quantity=pl.when(pl.col("token_kind").is_not_null()).then(in_tokens()).otherwise("quantity"),
+        cost_type=pl.lit(None, pl.String),
+    ).select(_CHARGE)
+
+
+def _in_core_words(charges: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Models by the alias tables, tiers in one spelling, dollars."""
+    told = pl.col("service_tier").is_not_null()
+    rows = with_model(charges.with_columns(is_tier_told=told), settings)
+    return with_tier(rows).with_columns(
+        pl.when("is_tier_told").then("service_tier").otherwise(pl.lit(ALL)).alias("service_tier"),
+        _in_dollars(rows, settings),
+    )
+
+
+def _in_dollars(rows: pl.DataFrame, settings: Settings) -> pl.Series:
+    rates = {"USD": Decimal(1), **{code.upper(): rate for code, rate in settings.exchange_rates.items()}}
+    dollars = [
+        quantize(amount * rates[code])
+        if code in rates and code != "USD"
+        else amount
+        if code == "USD"
+        else None
+        for amount, code in rows.select("amount", "currency").rows()
+    ]
+    return pl.Series("amount_usd", dollars, dtype=_USD)
+
+
+def _unmapped(charges: pl.DataFrame, month: Month) -> pl.DataFrame:
+    """One row per SKU that no table reads and per model that is no id, with what it costs."""
+    is_usage = (pl.col("category") == "usage") | (pl.col("cost_type") == "unknown")
+    is_sku = is_usage & ~pl.col("token_kind").is_in(TOKEN_KINDS).fill_null(value=False)
+    cases = (
+        (
+            "sku",
+            is_sku & pl.coalesce("line_item", "model").is_not_null(),
+            pl.coalesce("line_item", "model"),
+            "Its dollars count, its tokens cannot be compared. On an invoice, add model, token_kind, "
+            "quantity and quantity_unit to the line; of a cost export, report the text so that it is read.",
+        ),
+        (
+            "model",
+            pl.col("model").str.contains(" "),
+            pl.col("model"),
+            "Add it to [models.aliases] with the model id as metered.",
+        ),
+    )
+    found = [
+        charges.filter(is_unknown)
+        .group_by(pl.lit(subject).alias("subject"), value.alias("value"), "provider", "account", "origin")
+        .agg(rows=pl.len().cast(pl.Int64), usd=pl.col("amount_usd").sum())
+        .with_columns(month=pl.lit(str(month)), tokens=pl.lit(None, pl.Int64), advice=pl.lit(advice))
+        .select(Unmapped.empty().columns)
+        for subject, is_unknown, value, advice in cases
+    ]
+    return pl.concat(found).sort(pl.all())

@@ -1,0 +1,131 @@
+"""Metered: one meter for each account, in disjoint token kinds, and the time that it covers."""
+
+from typing import NamedTuple
+
+import polars as pl
+
+from pipeline.coverage import incomplete
+from pipeline.findings import assemble
+from pipeline.invoice_meter import invoice_rows
+from pipeline.period import Month
+from pipeline.providers import PROVIDERS
+from pipeline.request_meter import in_days, request_days, request_rows
+from pipeline.settings import Settings
+from pipeline.tokens import TOTAL
+from pipeline.usage_meter import usage_rows
+from schemas.core import Coverage, Metered, Request, Unmapped
+from schemas.types import ALL, KIND_COLUMNS
+
+_ACCOUNT = ["provider", "account"]
+_CELL = [*_ACCOUNT, "scope", "meter", "endpoint", "model", "service_tier", "bucket_start_at"]
+_COUNTS = ["request_count", *KIND_COLUMNS]
+_STEP = [*_ACCOUNT, "endpoint", "meter", "bucket_start_at"]
+
+
+class Meters(NamedTuple):
+    """Frames of core.metered, core.coverage, core.request, core.unmapped and recon.finding."""
+
+    metered: pl.DataFrame
+    coverage: pl.DataFrame
+    requests: pl.DataFrame
+    unmapped: pl.DataFrame
+    findings: pl.DataFrame
+
+
+def meter(  # noqa: PLR0913, PLR0917 - the four raw tables that it reads, and what decides
+    usage: pl.DataFrame,
+    requests: pl.DataFrame,
+    invoices: pl.DataFrame,
+    files: pl.DataFrame,
+    settings: Settings,
+    month: Month,
+) -> Meters:
+    """Return the month's meter of every account: its usage export, else its request log, else its invoices.
+
+    The inputs are raw.usage, raw.request, raw.invoice and raw.file. No account has two meters, no traffic is
+    added twice, and a time step without a row is covered and zero only where `coverage` says so.
+    """
+    exported, findings = usage_rows(usage, files, settings, month)
+    logged = request_rows(requests, files, settings, month)
+    log_days = request_days(requests, month).join(exported, on=_ACCOUNT, how="anti")
+    billed = invoice_rows(invoices, files, settings, month)
+    billed = billed.join(exported, on=_ACCOUNT, how="anti").join(log_days, on=_ACCOUNT, how="anti")
+    parts = [
+        _steps(exported, "usage", pl.col("endpoint"), pl.col("grouping")),
+        _steps(
+            in_days(logged).join(exported, on=_ACCOUNT, how="anti"),
+            "requests",
+            pl.lit(ALL),
+            pl.lit("request"),
+        ),
+        _steps(billed, "invoice", pl.lit(ALL), pl.lit("invoice")),
+    ]
+    rows = pl.concat(parts)
+    covered = pl.concat([rows.select(*_STEP, "bucket_end_at", "grouping"), _log_coverage(log_days)])
+    return Meters(
+        _metered(rows.filter(~pl.col("is_empty")), month),
+        _coverage(covered, month),
+        logged.with_columns(month=pl.lit(str(month))).select(Request.empty().columns).sort(pl.all()),
+        _unmapped(rows, month),
+        assemble([findings, incomplete(covered, month, "incomplete_export", "The meter")]),
+    )
+
+
+def _steps(rows: pl.DataFrame, name: str, endpoint: pl.Expr, grouping: pl.Expr) -> pl.DataFrame:
+    is_empty = pl.col("is_empty") if "is_empty" in rows.columns else pl.lit(value=False)
+    return rows.select(
+        *_ACCOUNT,
+        "scope",
+        "model",
+        "service_tier",
+        "bucket_start_at",
+        "bucket_end_at",
+        *_COUNTS,
+        pl.lit(name).alias("meter"),
+        endpoint.alias("endpoint"),
+        grouping.alias("grouping"),
+        is_empty.alias("is_empty"),
+    )
+
+
+def _log_coverage(days: pl.DataFrame) -> pl.DataFrame:
+    return days.select(
+        *_ACCOUNT,
+        pl.lit(ALL).alias("endpoint"),
+        pl.lit("requests").alias("meter"),
+        "bucket_start_at",
+        "bucket_end_at",
+        pl.lit("request").alias("grouping"),
+    )
+
+
+def _metered(rows: pl.DataFrame, month: Month) -> pl.DataFrame:
+    """Add up what the core dimensions do not tell apart; a sum over nothing known stays null."""
+    sums = [
+        pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum()).alias(name) for name in _COUNTS
+    ]
+    cells = rows.group_by(_CELL).agg(pl.col("bucket_end_at").max(), *sums)
+    return cells.with_columns(month=pl.lit(str(month))).select(Metered.empty().columns).sort(_CELL)
+
+
+def _coverage(steps: pl.DataFrame, month: Month) -> pl.DataFrame:
+    found = steps.group_by(_STEP).agg(pl.col("bucket_end_at").max(), pl.col("grouping").min())
+    return found.with_columns(month=pl.lit(str(month))).select(Coverage.empty().columns).sort(_STEP)
+
+
+def _unmapped(rows: pl.DataFrame, month: Month) -> pl.DataFrame:
+    """One row per provider that no table knows, and per account whose rows name no model."""
+    slugs = [provider.slug for provider in PROVIDERS]
+    cases = (
+        ("provider", ~pl.col("provider").is_in(slugs), "Correct `provider` in the file or its source."),
+        ("model", pl.col("model") == "unknown", "Group the export by model, or name the model on the line."),
+    )
+    found = [
+        rows.filter(is_unknown)
+        .group_by(pl.lit(subject).alias("subject"), pl.col(subject).alias("value"), *_ACCOUNT, origin="meter")
+        .agg(rows=pl.len().cast(pl.Int64), tokens=TOTAL.sum())
+        .with_columns(month=pl.lit(str(month)), usd=pl.lit(None, pl.Decimal(38, 12)), advice=pl.lit(advice))
+        .select(Unmapped.empty().columns)
+        for subject, is_unknown, advice in cases
+    ]
+    return pl.concat(found).sort(pl.all())

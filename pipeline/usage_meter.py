@@ -1,0 +1,45 @@
+"""The meter that providers publish: usage exports, restated pulls and groupings resolved."""
+
+import polars as pl
+
+from pipeline.findings import assemble
+from pipeline.models import with_model, with_tier
+from pipeline.period import Month
+from pipeline.restatement import finest, has, latest, pull_order, reach_of
+from pipeline.restatement_findings import TOKENS, disagreeing, shrinking
+from pipeline.scopes import columns_needed, with_scope
+from pipeline.settings import Settings
+from pipeline.tokens import TOTAL
+from pipeline.zones import is_in
+from schemas.types import ALL
+
+
+def usage_rows(
+    usage: pl.DataFrame, files: pl.DataFrame, settings: Settings, month: Month
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the month's rows of the pulls and groupings that count, in core words, and the findings."""
+    order = pull_order(files, reach_of(usage))
+    monthly = usage.filter(is_in(month, pl.col("bucket_start_at"))).with_columns(measure=TOTAL)
+    current = latest(monthly, order)
+    chosen = finest(current.rows, _detail(settings), pl.lit(0))
+    rows = chosen.rows.with_columns(
+        pl.when(has("model")).then(pl.col("model").fill_null("unknown")).otherwise(pl.lit(ALL)),
+        is_tier_told=has("service_tier", "batch"),
+    )
+    rows = with_tier(with_model(with_scope(rows, settings), settings)).with_columns(
+        pl.when("is_tier_told").then("service_tier").otherwise(pl.lit(ALL)).alias("service_tier")
+    )
+    return rows, assemble(
+        [shrinking(current.shrunk, month, TOKENS), disagreeing(chosen.disagreeing, month, TOKENS)]
+    )
+
+
+def _detail(settings: Settings) -> list[pl.Expr]:
+    """What makes a grouping finer, in this order."""
+    needed = columns_needed(settings)
+    keys = [
+        *(["project_id", "workspace_id"] if "project_id" in needed else []),
+        *(["api_key_id"] if "api_key_id" in needed else []),
+    ]
+    scope = [has(*keys)] if keys else []
+    return [has("model"), *scope, has("service_tier", "batch")]
