@@ -1,0 +1,239 @@
+"""Landing: what is new in the sources becomes raw rows, file by file, and what is bad becomes quarantine.
+
+A file is one transaction. Which of several equal files is landed depends on their names, never on the order
+in which they were listed. A file that disappears keeps its rows: exports are history.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from pipeline.decoding import DecodeOptions
+from pipeline.errors import BalanceError, ConfigError, SourceError
+from pipeline.file_rows import read_file
+from pipeline.manifest import (
+    QUARANTINE,
+    TABLE_OF_KIND,
+    Manifest,
+    Offered,
+    fingerprint,
+    owners,
+    pulled_at,
+)
+from pipeline.provider import Reject
+from pipeline.settings import Settings, Source
+from pipeline.storage import Ignored, hash_file, list_files
+from pipeline.warehouse import Warehouse
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str, int, int], None]
+"""Called with the name of a source, the files that are done and the files that there are."""
+
+_REJECT = {name: QUARANTINE.schema[name] for name in Reject._fields}
+COUNTS = ("rows_read", "rows_kept", "rows_quarantined")
+
+
+@dataclass
+class SourceSummary:
+    """What became of a source in one landing."""
+
+    name: str
+    kind: str
+    files: Counter[str] = field(default_factory=Counter)
+    """Files by what became of them: new, unchanged, duplicate, replaced, gone (rows are kept)."""
+    rows: Counter[str] = field(default_factory=Counter)
+    """Records of the files that were read now: rows_read, rows_kept, rows_quarantined."""
+    ignored: tuple[Ignored, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether its uri matched no file."""
+        return not any(count for what, count in self.files.items() if what != "gone")
+
+    def text(self) -> str:
+        """Return a line for people."""
+        files = ", ".join(f"{count} {what}" for what, count in sorted(self.files.items())) or "no file"
+        told = f"{self.name} ({self.kind}): {files}"
+        if read := self.rows["rows_read"]:
+            told += f"; {read:,} records read, {self.rows['rows_kept']:,} kept"
+            told += f", {self.rows['rows_quarantined']:,} in quarantine"
+        return told + "".join(f"\n  not read: {name}: {why}" for name, why in self.ignored)
+
+
+@dataclass(frozen=True)
+class LandingSummary:
+    """What a landing did, source by source, and the size of every raw table after it."""
+
+    sources: tuple[SourceSummary, ...]
+    rows: dict[str, int]
+
+    def text(self) -> str:
+        """Return a few lines for people."""
+        return "\n".join(source.text() for source in self.sources) or "There is no source to land."
+
+
+def land(
+    settings: Settings, warehouse: Warehouse, *, only: str | None = None, progress: Progress | None = None
+) -> LandingSummary:
+    """Land what is new and return what became of every file.
+
+    Unchanged files are skipped by the hash of their bytes; a changed file replaces its own rows; the same
+    bytes under a second name add nothing.
+
+    Raises:
+        ConfigError: `only` names no source.
+        BalanceError: records read are not records kept plus records in quarantine.
+    """
+    sources = [source for source in settings.sources if only in (None, source.name)]
+    if only is not None and not sources:
+        known = ", ".join(source.name for source in settings.sources) or "none"
+        raise ConfigError(f"There is no source '{only}'. Sources of the configuration: {known}.")
+    manifest = Manifest(warehouse)
+    told = {source.name: SourceSummary(source.name, source.kind) for source in sources}
+    offered = sorted(_offered(settings, sources, told), key=lambda item: item.key)
+    unlisted = {source.name for source in settings.sources} - set(told)
+    landing = _Landing(settings, warehouse, manifest, offered, unlisted)
+    for done, item in enumerate(landing.in_order(), start=1):
+        what, counts = landing.take(item)
+        told[item.source.name].files[what] += 1
+        told[item.source.name].rows.update(counts)
+        if progress:
+            progress(item.source.name, done, len(offered))
+    for name, _ in set(manifest.rows) - {item.key for item in offered}:
+        if name in told:
+            told[name].files["gone"] += 1
+    return LandingSummary(tuple(told.values()), _sizes(manifest))
+
+
+def _offered(
+    settings: Settings, sources: Iterable[Source], told: dict[str, SourceSummary]
+) -> Iterator[Offered]:
+    for source in sources:
+        listing = list_files(settings.root, source.uri)
+        told[source.name].ignored = tuple(listing.ignored)
+        for file in listing.files:
+            try:
+                yield Offered(source, file, hash_file(file.path)[:16])
+            except OSError as error:
+                yield Offered(source, file, f"unreadable {file.uri}", str(error.strerror))
+
+
+def _sizes(manifest: Manifest) -> dict[str, int]:
+    rows = manifest.rows.values()
+    sizes = {"raw.file": len(rows), QUARANTINE.name: sum(row["rows_quarantined"] for row in rows)}
+    for kind, table in TABLE_OF_KIND.items():
+        sizes[table.name] = sum(row["rows_kept"] for row in rows if row["kind"] == kind)
+    return sizes
+
+
+class _Landing:
+    """One run over all files: what is wanted is known before the first file is touched."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        warehouse: Warehouse,
+        manifest: Manifest,
+        offered: list[Offered],
+        unlisted: set[str],
+    ) -> None:
+        self.settings = settings
+        self.warehouse = warehouse
+        self.manifest = manifest
+        self.offered = offered
+        self.keys = {item.key for item in offered}
+        self.wanted = owners(offered, manifest, unlisted)
+        self.options = DecodeOptions.of(settings)
+
+    def in_order(self) -> list[Offered]:
+        """Return owners of content before those that repeat it."""
+        return sorted(self.offered, key=lambda item: (self.wanted[item.content] != item.key, item.key))
+
+    def take(self, item: Offered) -> tuple[str, dict[str, int]]:
+        """Bring one file in; return what became of it and the counts of its records, if it was read."""
+        old = self.manifest.rows.get(item.key)
+        row = self._row(item)
+        if old and all(old[name] == row[name] for name in ("file_id", "kind", "decoder", "duplicate_of")):
+            return "unchanged", {}
+        if row["duplicate_of"]:
+            with self.warehouse.transaction():
+                self._release(item)
+                self.manifest.write([row])
+            return "duplicate", {}
+        try:
+            with self.warehouse.transaction():
+                row = self._land(item, row)
+        except SourceError as error:
+            log.warning("%s: %s", item.file.uri, error.reason)
+            self.manifest.reload()
+            with self.warehouse.transaction():
+                row = self._set_aside(item, row, error)
+        return "replaced" if old else "new", {name: row[name] for name in COUNTS}
+
+    def _row(self, item: Offered) -> dict[str, Any]:
+        """Return the row of raw.file before the file is read."""
+        owner = self.wanted[item.content]
+        pulled, basis = pulled_at(item.source, item.file)
+        return {
+            "source": item.source.name,
+            "uri": item.file.uri,
+            "file_id": item.file_id,
+            "kind": item.source.kind,
+            "format": "unknown",
+            "size_bytes": item.file.size_bytes,
+            **dict.fromkeys(COUNTS, 0),
+            "pulled_at": pulled,
+            "pulled_at_basis": basis,
+            "duplicate_of": owner[1] if owner != item.key else None,
+            "decoder": fingerprint(item.source, self.settings),
+        }
+
+    def _land(self, item: Offered, row: dict[str, Any]) -> dict[str, Any]:
+        self._make_room(item)
+        table = TABLE_OF_KIND[item.source.kind]
+        row = dict(row)
+        for piece in read_file(item, self.options):
+            row["rows_kept"] += self.warehouse.insert(table, piece.rows)
+            row["rows_quarantined"] += self._quarantine(item, piece.rejects)
+            row["rows_read"] += piece.read
+            row["format"] = piece.format if piece.format != "unknown" else row["format"]
+        if row["rows_read"] != row["rows_kept"] + row["rows_quarantined"]:
+            raise BalanceError(
+                f"{item.file.uri}: {row['rows_read']} records read, but {row['rows_kept']} kept and "
+                f"{row['rows_quarantined']} in quarantine. Nothing of the file was landed; report this."
+            )
+        self.manifest.write([row])
+        return row
+
+    def _set_aside(self, item: Offered, row: dict[str, Any], error: SourceError) -> dict[str, Any]:
+        """Put a whole file into quarantine as one record."""
+        self._make_room(item)
+        self._quarantine(item, [Reject(None, None, None, error.code, error.reason, error.advice)])
+        row = row | {"rows_read": 1, "rows_quarantined": 1}
+        self.manifest.write([row])
+        return row
+
+    def _make_room(self, item: Offered) -> None:
+        """Remove what this file had landed, and this content if another file had landed it."""
+        self._release(item)
+        holders = self.manifest.landed(item.content)
+        if holders:
+            self.manifest.remove_rows(item.content)
+        repeats = {**dict.fromkeys(COUNTS, 0), "duplicate_of": item.file.uri}
+        self.manifest.write([self.manifest.rows[key] | repeats for key in holders if key != item.key])
+
+    def _release(self, item: Offered) -> None:
+        self.manifest.release(item.key, self.keys, self.wanted)
+
+    def _quarantine(self, item: Offered, rejects: list[Reject]) -> int:
+        frame = pl.DataFrame(rejects, schema=_REJECT, orient="row").with_columns(
+            pl.lit(item.source.name).alias("source"),
+            pl.lit(item.file.uri).alias("uri"),
+            pl.lit(item.file_id).alias("file_id"),
+        )
+        return self.warehouse.insert(QUARANTINE, frame.select(list(QUARANTINE.schema)))
