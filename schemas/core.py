@@ -230,7 +230,7 @@ class Billed(_Core):
     quantity: Quantity = maybe("Billed quantity in tokens for token lines, else in the line's unit.")
     amount: Amount = column("Amount in the currency of the line.")
     currency: str = column("ISO 4217 code.")
-    amount_usd: Usd = column("Amount in US dollars.")
+    amount_usd: Usd = maybe("Amount in US dollars; null while the exchange rate is not known.")
 
     class Config:
         """See _Core."""
