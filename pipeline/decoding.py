@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 import polars as pl
 
-from pipeline import fields
+from pipeline import span_fields
 from pipeline.attributes import COUNTS, FLAT_PREFIX, LAST_RESORT, Rules, conversation_keys, rules_for
 from pipeline.otlp import Attribute, Found, Resource, Scope, Span, frame, spans_of
 from pipeline.provider import Reject
@@ -119,20 +119,20 @@ class _Decoder:
         name = span.name or ""
         rules = self.flat_rules if name.startswith(FLAT_PREFIX) else self.rules
         row[_SLOT["usage_conflict"]] = self._read_attributes(row, span.attributes, rules)
-        start, end = fields.times(span)
-        trace_id, span_id = fields.ids(span)
+        start, end = span_fields.times(span)
+        trace_id, span_id = span_fields.ids(span)
         fixed = {
             "line": line,
             "position": position,
             "trace_id": trace_id,
             "span_id": span_id,
-            "parent_span_id": fields.parent(span, span_id),
+            "parent_span_id": span_fields.parent(span, span_id),
             "name": name[:MAX_TEXT],
-            "kind": fields.word(span.kind, fields.KINDS),
-            "status": fields.word(span.status.code if span.status else None, fields.STATUSES),
+            "kind": span_fields.word(span.kind, span_fields.KINDS),
+            "status": span_fields.word(span.status.code if span.status else None, span_fields.STATUSES),
             "started_at": start,
             "ended_at": end,
-            "sampling_threshold": fields.threshold(span.trace_state),
+            "sampling_threshold": span_fields.threshold(span.trace_state),
             "scope_name": (scope.name or "")[:MAX_TEXT],
             "scope_version": (scope.version or "")[:MAX_TEXT],
             "labels": _labels(self.labels, row[len(_SLOT) :]),
@@ -143,7 +143,7 @@ class _Decoder:
             if row[_SLOT[column]] is None:
                 row[_SLOT[column]] = value
         if row[_SLOT["error_type"]] is None:
-            row[_SLOT["error_type"]] = fields.exception(span)
+            row[_SLOT["error_type"]] = span_fields.exception(span)
         return row
 
     def _read_attributes(self, row: list[Any], pairs: list[Attribute] | None, rules: Rules) -> str | None:
@@ -151,7 +151,7 @@ class _Decoder:
         hits = []
         for pair in pairs or ():
             wanted = rules.get(pair.key)
-            if wanted is None or (value := fields.value(pair)) is None:
+            if wanted is None or (value := span_fields.value(pair)) is None:
                 continue
             for column, rank, read in wanted:
                 kept = _read(pair.key, read, value)
@@ -171,7 +171,7 @@ class _Decoder:
             pair.key: kept
             for pair in resource.attributes or ()
             if (pair.key in _RESOURCE_KEYS or pair.key in self.resource_keys)
-            and (kept := text(fields.value(pair))) is not None
+            and (kept := text(span_fields.value(pair))) is not None
         }
         conversations = (found[key] for key in self.conversations if key in found)
         return {

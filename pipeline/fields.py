@@ -1,128 +1,148 @@
-"""Fields of a span that are not attributes: ids, times, enums and the class of an exception, all checked."""
+"""Counts, instants, money and words out of records that nobody vouches for; what does not fit is refused."""
 
 import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import msgspec
+from pipeline.errors import SourceError
+from pipeline.money import quantize
 
-from pipeline.otlp import Attribute, Span
-from pipeline.readers import SpanError, error_class
+COUNT_MAX = 10**13
+"""No bucket of any provider holds more tokens, and no line more money: larger is a wrong unit or damage."""
 
-_EARLIEST, _LATEST = 946_684_800 * 10**9, 4_102_444_800 * 10**9  # 2000-01-01 and 2100-01-01
-_TRACE_ID, _SPAN_ID = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{16}")
-_DIGITS = re.compile(r"[0-9]{1,20}")
-_THRESHOLD = re.compile(r"(?:^|,)\s*ot=(?:[^,]*;)?th:([0-9a-f]{1,14})(?:[;,]|\s*$)")
-KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
-STATUSES = ("unset", "ok", "error")
-_VALUE = msgspec.json.Decoder(Any)
+PULL_AGAIN = "Pull the export again; if the number is still there, ask the provider."
 
-
-class _Event(msgspec.Struct):
-    attributes: list[Attribute] | None = None
-
-
-_EVENTS = msgspec.json.Decoder(list[_Event])
-
-
-def ids(span: Span) -> tuple[str, str]:
-    """Return trace id and span id in lower case."""
-    trace_id, span_id = (span.trace_id or "").lower(), (span.span_id or "").lower()
-    if not _TRACE_ID.fullmatch(trace_id) or trace_id == "0" * 32:
-        raise SpanError("bad_trace_id", f"The trace id {_flaw(trace_id, 32)}")
-    if not _SPAN_ID.fullmatch(span_id) or span_id == "0" * 16:
-        raise SpanError("bad_span_id", f"The span id {_flaw(span_id, 16)}")
-    return trace_id, span_id
+_FIRST_INSTANT = datetime(2015, 1, 1, tzinfo=UTC)
+_LAST_INSTANT = datetime(2100, 1, 1, tzinfo=UTC)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ISO_4217 = (
+    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD "
+    "CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD "
+    "GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT "
+    "LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR "
+    "NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP "
+    "STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD "
+    "XCG XOF XPF YER ZAR ZMW ZWG"
+)
+_CURRENCIES = frozenset(_ISO_4217.split())
 
 
-def parent(span: Span, span_id: str) -> str | None:
-    """Return the id of the parent; null on a root, where exporters write nothing, "" or zeros."""
-    parent = (span.parent_span_id or "").lower()
-    if parent in ("", "0" * 16):
+def shown(value: Any) -> str:
+    """Return a value as it may stand in a message: short, and on one line."""
+    written = repr(str(value)) if isinstance(value, Decimal) else repr(value)
+    return written if len(written) <= 60 else f"{written[:57]}..."
+
+
+def count(record: Mapping[str, Any], name: str) -> int | None:
+    """Return a whole number from 0 to COUNT_MAX, or null when the field is absent or null.
+
+    `31422.0` is a whole number (OpenAI's dashboard writes counts so); text and booleans are none.
+    """
+    value = record.get(name)
+    if value is None:
         return None
-    if not _SPAN_ID.fullmatch(parent):
-        raise SpanError("bad_parent_id", f"The id of the parent {_flaw(parent, 16)}")
-    if parent == span_id:
-        raise SpanError("own_parent", "The span names itself as its parent")
-    return parent
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        raise SourceError("bad_count", f"{name} is {shown(value)}, not a number.", PULL_AGAIN)
+    if not 0 <= value <= COUNT_MAX:
+        raise SourceError(
+            "bad_count", f"{name} is {shown(value)}; counts lie from 0 to {COUNT_MAX}.", PULL_AGAIN
+        )
+    if value != int(value):
+        raise SourceError("bad_count", f"{name} is {shown(value)}, not a whole number.", PULL_AGAIN)
+    return int(value)
 
 
-def _flaw(value: str, digits: int) -> str:
-    if not value:
-        return "is missing"
-    if len(value) != digits:
-        return f"has {len(value)} characters where {digits} hex digits belong"
-    return "is all zeros" if value == "0" * digits else "has characters that are not hex digits"
-
-
-def times(span: Span) -> tuple[int, int]:
-    """Return start and end in microseconds."""
-    start, end = (
-        _nanoseconds(value, name)
-        for name, value in (("start", span.start_time_unix_nano), ("end", span.end_time_unix_nano))
-    )
-    if end < start:
-        raise SpanError("ends_before_start", f"The span ends at {end} ns, before it starts at {start} ns")
-    return start // 1000, end // 1000
-
-
-def _nanoseconds(value: Any, name: str) -> int:
-    if isinstance(value, str) and _DIGITS.fullmatch(value):
-        value = int(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        state = "is missing" if value in (None, "") else "is not a number of nanoseconds"
-        raise SpanError("bad_time", f"The {name} time {state}")
-    if not _EARLIEST <= value < _LATEST:
-        raise SpanError("bad_time", f"The {name} time, {value} ns, lies outside the years 2000 to 2099")
+def required_count(record: Mapping[str, Any], name: str) -> int:
+    """Return a count that must be there."""
+    value = count(record, name)
+    if value is None:
+        raise SourceError("missing_field", f"{name} is missing.", PULL_AGAIN)
     return value
 
 
-def word(value: Any, words: tuple[str, ...]) -> str:
-    """Return the word of an enum that is written as number, as number in text, or by name."""
-    if isinstance(value, str):
-        last = value.rsplit("_", 1)[-1].lower()
-        value = int(last) if last in ("0", "1", "2", "3", "4", "5") else last
-    if isinstance(value, int):
-        return words[value] if 0 <= value < len(words) else words[0]
-    return value if value in words else words[0]
-
-
-def threshold(trace_state: str | None) -> str | None:
-    """Return the `th` value of the entry `ot` of a W3C tracestate."""
-    match = _THRESHOLD.search(trace_state) if trace_state else None
-    return match[1] if match else None
-
-
-def exception(span: Span) -> str | None:
-    """Return the class of the last recorded exception; its message and stack are not looked at."""
-    if b"exception.type" not in (data := bytes(span.events)):
-        return None
+def money(value: Any, name: str) -> Decimal:
+    """Return an amount exactly, quantised to 12 decimals; text and numbers alike, never a float."""
+    if value is None or value == "":
+        raise SourceError("missing_field", f"{name} is missing.", "Add the amount.")
+    if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
+        raise SourceError("bad_amount", f"{name} is {shown(value)}, not an amount.", "Write it as 1234.56.")
     try:
-        events = _EVENTS.decode(data)
-        pairs = [pair for event in events for pair in event.attributes or () if pair.key == "exception.type"]
-        return error_class(value(pairs[-1])) if pairs else None
-    except (ValueError, RecursionError, SpanError):
+        amount = Decimal(value.strip() if isinstance(value, str) else value)
+    except InvalidOperation:
+        raise SourceError(
+            "bad_amount", f"{name} is {shown(value)}, not an amount.", "Write it as 1234.56."
+        ) from None
+    if not amount.is_finite() or abs(amount) > COUNT_MAX:
+        raise SourceError(
+            "bad_amount", f"{name} is {shown(value)}; amounts lie within ±{COUNT_MAX}.", "Check the unit."
+        )
+    return quantize(amount)
+
+
+def currency(value: Any) -> str:
+    """Return an ISO 4217 code in upper case."""
+    code = value.strip().upper() if isinstance(value, str) else ""
+    if code not in _CURRENCIES:
+        raise SourceError(
+            "unknown_currency",
+            f"currency is {shown(value)}, not an ISO 4217 code.",
+            "Write it as USD or EUR.",
+        )
+    return code
+
+
+def text(record: Mapping[str, Any], name: str) -> str | None:
+    """Return a word of at most 256 characters, or null when it is absent, null or blank."""
+    value = record.get(name)
+    if value is None:
         return None
+    if not isinstance(value, str) or len(value) > 256 or _SURROGATE.search(value):
+        raise SourceError(
+            "bad_text", f"{name} is {shown(value)}, not a word of at most 256 characters.", PULL_AGAIN
+        )
+    return value.strip() or None
 
 
-def value(pair: Attribute) -> Any:
-    """Return the value of an attribute as JSON gives it: null, text, number, truth, list, or a structure."""
+def unix_instant(record: Mapping[str, Any], name: str) -> datetime:
+    """Return Unix seconds as an instant, in UTC."""
+    value = record.get(name)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise SourceError("bad_time", f"{name} is {shown(value)}, not Unix seconds.", PULL_AGAIN)
+    if not _FIRST_INSTANT.timestamp() <= value < _LAST_INSTANT.timestamp():
+        raise SourceError(
+            "bad_time",
+            f"{name} is {shown(value)}, which as Unix seconds lies outside 2015 to 2099.",
+            PULL_AGAIN,
+        )
+    return datetime.fromtimestamp(value, UTC)
+
+
+def iso_instant(record: Mapping[str, Any], name: str) -> datetime:
+    """Return an ISO 8601 time as an instant; without an offset it is UTC, as the providers document."""
+    value = record.get(name)
     try:
-        return _plain(_VALUE.decode(pair.value))
-    except UnicodeDecodeError:
-        raise SpanError("invalid_utf8", f"Attribute {pair.key} holds bytes that are not UTF-8") from None
-    except (ValueError, RecursionError):
-        raise SpanError("wrong_shape", f"The value of attribute {pair.key} cannot be read") from None
+        instant = datetime.fromisoformat(value if isinstance(value, str) else "")
+        instant = instant.replace(tzinfo=instant.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        instant = None
+    if instant is None or not _FIRST_INSTANT <= instant < _LAST_INSTANT:
+        raise SourceError(
+            "bad_time", f"{name} is {shown(value)}, not a time like 2026-10-01T00:00:00Z.", PULL_AGAIN
+        )
+    return instant
 
 
-def _plain(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return None
-    for key, found in value.items():
-        if key == "arrayValue":
-            items = found.get("values") if isinstance(found, dict) else None
-            return [_plain(item) for item in items] if isinstance(items, list) else []
-        if found is not None:
-            return found
-    return None
+def day(value: Any, name: str) -> date:
+    """Return a calendar day, from a date or from text like 2026-10-01."""
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value.strip())
+    except (ValueError, AttributeError):
+        raise SourceError(
+            "bad_date", f"{name} is {shown(value)}, not a day like 2026-10-01.", "Correct the manifest."
+        ) from None
