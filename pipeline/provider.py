@@ -40,7 +40,7 @@ class ExportFormat:
     table: str
     """Raw table that the rows go to, for example raw.usage."""
     detect: Callable[[bytes], bool]
-    """Whether the first 64 KiB of the decompressed file look like this; exclusive among formats of one kind."""
+    """Whether the first 64 KiB of the decompressed file look like this; exclusive within a kind."""
     parse: Callable[[bytes], Parsed]
     """Read the whole decompressed file. No paths, no network, no clock."""
 

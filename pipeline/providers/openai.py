@@ -1,6 +1,5 @@
 """OpenAI: usage and costs of the organization API, its words for models and tiers."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
@@ -17,6 +16,7 @@ from pipeline.export_values import (
     text,
     unix_instant,
 )
+from pipeline.line_items import line_item
 from pipeline.pages import Page, Shape, grouped, objects, records
 from pipeline.personal import short_hash
 from pipeline.provider import ExportFormat, Parsed, Provider
@@ -36,36 +36,6 @@ DIMENSIONS = (
 _USAGE = "organization.usage."
 _COSTS = "organization.costs.result"
 _METERED = ("completions", "embeddings")
-_KINDS = {
-    "input": "input_uncached",
-    "embedding": "input_uncached",
-    "embeddings": "input_uncached",
-    "embeddings input": "input_uncached",
-    "cached input": "cache_read",
-    "cached audio input": "cache_read",
-    "cached image input": "cache_read",
-    "cache write": "cache_write_other",
-    "cache writes": "cache_write_other",
-    "input cache write": "cache_write_other",
-    "cache write input": "cache_write_other",
-    "output": "output",
-    "audio input": "input_audio",
-    "audio output": "output_audio",
-    "image input": "input_image",
-    "image output": "output_image",
-}
-_LINE_ITEM = re.compile(
-    r"^(?:(?P<model>.*?),\s*)?(?:(?P<tier>batch|flex|priority)\s+)?"
-    rf"(?P<kind>{'|'.join(sorted((k.replace(' ', '[ _]') for k in _KINDS), key=len, reverse=True))})"
-    r"(?:[ _]tokens?)?(?:\s*\(?(?P<tier_after>batch|flex|priority)\)?)?$",
-    re.IGNORECASE,
-)
-_FEE = re.compile(
-    r"web.?search|file.?search|code.?interpreter|container|storage|session|image generation", re.IGNORECASE
-)
-_FEE_UNITS = frozenset(
-    ("duration_seconds", "duration_minutes", "duration_hours", "gibibyte_hours", "images", "characters")
-)
 _ALIASES = {
     "chatgpt-4o": "chatgpt-4o-latest",
     "gpt-3.5-turbo": "gpt-3.5-turbo-0125",
@@ -94,6 +64,7 @@ _ALIASES = {
     "o4-mini": "o4-mini-2025-04-16",
     "text-embedding-ada-002-v2": "text-embedding-ada-002",
 }
+_MODELS = frozenset(_ALIASES) | frozenset(_ALIASES.values())
 
 
 def leaves(result: Mapping[str, Any]) -> dict[str, int | None]:
@@ -171,37 +142,12 @@ def _cost(result: dict[str, Any]) -> dict[str, Any]:
         "provider": "openai",
         "project_id": sent.get("project_id"),
         "line_item": sent.get("line_item"),
-        **line_item(sent.get("line_item"), unit),
+        **line_item(sent.get("line_item"), unit, _MODELS),
         "quantity": None if quantity is None else money(quantity, "quantity"),
         "quantity_unit": unit,
         "amount": money(amount.get("value"), "amount.value"),
         "currency": currency(amount.get("currency")),
         "dimensions": sent,
-    }
-
-
-def line_item(words: str | None, unit: str | None = None) -> dict[str, str | None]:
-    """Return model, token kind, tier and cost type that a SKU text names; an unknown text names none.
-
-    Spellings seen: `gpt-4o-2024-08-06, Input`, `gpt-5-nano, input_tokens`, `gpt-5.6-luna, cached input`,
-    bare `input_tokens`, bare `gpt-4o`.
-    """
-    if found := _LINE_ITEM.match(words or ""):
-        kind = _KINDS[found["kind"].lower().replace("_", " ")]
-        tier = found["tier"] or found["tier_after"]
-        return {
-            "model": found["model"] or None,
-            "token_kind": kind,
-            "service_tier": tier.lower() if tier else None,
-            "cost_type": "tokens",
-        }
-    is_fee = unit in _FEE_UNITS or bool(_FEE.search(words or ""))
-    is_model = words in _ALIASES or words in _ALIASES.values()
-    return {
-        "model": words if is_model else None,
-        "token_kind": None,
-        "service_tier": None,
-        "cost_type": "fee" if is_fee else "unknown",
     }
 
 
