@@ -62,7 +62,8 @@ def test_a_registry_is_a_tuple_without_twins(package, registry, kind, word) -> N
 
 @pytest.mark.parametrize(("package", "word"), [(causes, "CAUSES"), (providers, "PROVIDERS")])
 def test_a_module_is_named_as_its_entry(package, word) -> None:
-    codes = {getattr(entry, "code", None) or entry.slug for entry in getattr(package, word)}
+    entries = getattr(package, word)
+    codes = {getattr(entry, "code", None) or entry.slug.replace(".", "_") for entry in entries}
 
     assert set(_modules(package)) == codes
 
