@@ -23,13 +23,14 @@ SHARE = Line(
     basis="allocated",
 )
 _NOT_TIED = "Metered on accounts for which no bill has come, or priced there in another way."
+_LINE = ("provider", "account", "scope", "model", "service_tier", "team", "service", "feature", "basis")
 _NOTHING: dict[str, Any] = {
     "tokens": 0, "tokens_low": 0, "tokens_high": 0, "usd": ZERO, "is_partial": False,
     "evidence_count": 0, "bases": [],
 }  # fmt: skip
 
 SUMS = (
-    pl.col("tokens", "tokens_low", "tokens_high", "evidence_count").sum(),
+    pl.col("tokens", "tokens_low", "tokens_high").sum(),
     pl.when(pl.col("usd").is_not_null().any()).then(pl.col("usd").sum()).alias("usd"),
     (pl.col("usd").is_null() & (pl.col("tokens") != 0)).any().alias("is_partial"),
     (pl.col("tokens").abs().sum() > 0).alias("is_something"),
@@ -61,10 +62,18 @@ def team_bridge(bridge: pl.DataFrame, row: TeamRow, whole: Bridge, texts: Mappin
 
 
 def _by_step(bridge: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    found = {row["step"]: row for row in bridge.group_by("step").agg(*SUMS).iter_rows(named=True)}
+    sums = bridge.group_by("step").agg(*SUMS).join(_evidence(bridge), on="step")
+    found = {row["step"]: row for row in sums.iter_rows(named=True)}
     always = {"traced": _NOTHING, "unexplained": _NOTHING}
     kept = {code: row for code, row in found.items() if row["is_something"] or code in always}
     return {code: row for code in STEPS if (row := {**always, **kept}.get(code))}
+
+
+def _evidence(bridge: pl.DataFrame) -> pl.DataFrame:
+    """Rows behind each step; a span that backs several token kinds of a line counts once."""
+    count = pl.col("evidence_count")
+    by_line = bridge.group_by(*_LINE, "step").agg(count.max())
+    return by_line.group_by("step").agg(count.sum())
 
 
 def _lines(

@@ -30,7 +30,7 @@ class Layout:
     is_stacked: bool
 
 
-WIDE = Layout(width=960, left=250, right=140, row=34, bar=18, is_stacked=False)
+WIDE = Layout(width=960, left=284, right=140, row=34, bar=18, is_stacked=False)
 NARROW = Layout(width=360, left=2, right=6, row=50, bar=16, is_stacked=True)
 _TOP = 26
 
@@ -122,7 +122,7 @@ def _axis(spans: Sequence[tuple[Decimal, Decimal]]) -> tuple[Decimal, Decimal, b
     tops = [low if low else high for low, high in spans]
     floor = min(tops, default=ZERO)
     room = high - floor
-    if low < 0 or not room or floor <= 0 or room * 2 >= high:
+    if low < 0 or not room or floor <= 0 or room * 4 >= high:
         return low, max(high, low + 1), False
     unit = _nice(room / 4)
     start = ((floor - room / 5) / unit).to_integral_value(rounding="ROUND_FLOOR") * unit

@@ -92,12 +92,17 @@ def percent(part: Decimal | int, whole: Decimal | int) -> str:
 
 def signed_percent(part: Decimal | int, whole: Decimal | int) -> str:
     """Return part of whole to a tenth of a percent with a sign on both sides of zero."""
-    return f"+{percent(part, whole)}" if part > 0 and whole else percent(part, whole)
+    text = percent(part, whole).replace("<0.1", "0.0")
+    return f"+{text}" if part > 0 and whole else text
 
 
 def ratio(part: int, whole: int) -> str:
-    """Return `1,204 of 1,250 (96.3 %)`; only the whole when it is zero."""
-    return f"{integer(part)} of {integer(whole)}" + (f" ({percent(part, whole)})" if whole else "")
+    """Return `1,204 of 1,250 (96.3 %)`; 100 % and 0 % only when they are exact."""
+    if not whole:
+        return f"{integer(part)} of 0"
+    share = percent(part, whole)
+    is_all_but_some = part < whole and share.startswith("100.0")
+    return f"{integer(part)} of {integer(whole)} ({f'>99.9{SPACE}%' if is_all_but_some else share})"
 
 
 def plural(number: int, noun: str) -> str:

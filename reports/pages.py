@@ -20,6 +20,7 @@ from reports.view import Breakdown, Bridge, CauseText, MaterialityText, shown, s
 
 MODELS = 12
 SERVICES = 15
+LABEL = 32
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def _steps(bridge: Bridge, *, in_tokens: bool) -> list[Step]:
     if in_tokens:
         return [
             Step(
-                line.title,
+                fmt.label(line.title, LABEL),
                 Decimal(line.tokens or 0),
                 (fmt.tokens if line.role == "total" else fmt.signed_tokens)(line.tokens or 0),
                 line.role,
@@ -170,7 +171,7 @@ def _steps(bridge: Bridge, *, in_tokens: bool) -> list[Step]:
     lines += [bridge.billed] if bridge.billed else []
     return [
         Step(
-            line.title,
+            fmt.label(line.title, LABEL),
             shown(line),
             (fmt.usd if line.role == "total" else fmt.signed_usd)(line.usd.shown),
             line.role,

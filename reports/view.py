@@ -51,6 +51,7 @@ class Line:
     tokens: int | None = None
     low: int = 0
     high: int = 0
+    """Ends of the interval; equal where there is none."""
     basis: str = ""
     evidence_count: int = 0
 
@@ -126,8 +127,8 @@ TITLES: Mapping[str, CauseText] = {
         "unexplained",
         "Unexplained",
         "The rest, for which no evidence was found. It is never hidden in another step.",
-        "Look for the models and services that hold most of it in the tables below, and check that all of "
-        "their traces reached Tallystick.",
+        "Look for the models and services that hold most of it in the tables of this page, and check that "
+        "all of their traces reached Tallystick.",
     ),
 }
 """Texts of the steps that are no causes."""

@@ -1,0 +1,245 @@
+"""A small month written by hand: three teams and two pools, two providers, every kind of trouble once."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from reports.render import render_month
+from reports.view import CauseText, MaterialityText
+from schemas.tables import BY_NAME
+
+MONTH = "2026-10"
+SAMPLE = Path(__file__).parent / "sample"
+Rows = list[dict[str, Any]]
+
+CAUSES = (
+    CauseText(
+        "duplicate_spans",
+        "Spans exported more than once",
+        "The traces hold these tokens twice, so that they read higher than the provider's meter.",
+        "Switch off one of the two instrumentations on the same client, or the second exporter.",
+    ),
+    CauseText(
+        "cache_convention",
+        "Cached tokens counted as another kind",
+        "The span does not say which part of the input came from the cache; its sum is right, its price not.",
+        "Upgrade the instrumentation to a version that records cache reads and writes.",
+    ),
+    CauseText(
+        "missing_usage",
+        "Usage never recorded",
+        "The call finished and was billed, but its span carries no token counts.",
+        "Ask for usage in streamed answers (stream_options.include_usage = true).",
+    ),
+    CauseText(
+        "uninstrumented",
+        "Traffic without spans",
+        "A key, project or job that sends no traces at all.",
+        "Instrument the job behind the key, or give the key to a team in tallystick.toml.",
+    ),
+)
+MATERIALITY = MaterialityText(Decimal(100), Decimal(3))
+
+
+def parse(name: str, **fixed: Any) -> Rows:
+    """A text table of the sample as rows of strings; an empty cell is null."""
+    text = (SAMPLE / f"{name}.txt").read_text("utf-8")
+    head, *rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines()]
+    return [
+        {**fixed, "month": MONTH, **dict(zip(head, [c or None for c in row], strict=True))} for row in rows
+    ]
+
+
+def table(name: str, rows: Rows) -> pl.DataFrame:
+    """Rows as a frame of the contract; a column that is not given is null."""
+    schema = BY_NAME[name].schema
+    columns = {column: [_typed(row.get(column), kind) for row in rows] for column, kind in schema.items()}
+    return pl.DataFrame(columns, schema=schema)
+
+
+def _typed(cell: Any, kind: pl.DataType) -> Any:
+    if not isinstance(cell, str) or kind == pl.String:
+        return cell
+    if isinstance(kind, pl.Decimal):
+        return Decimal(cell)
+    return cell == "true" if kind == pl.Boolean else int(cell)
+
+
+def bridge_rows() -> Rows:
+    found = []
+    for row in parse("bridge", scope="all", service_tier="standard", feature=""):
+        provider = ("anthropic", "acme-prod") if row["model"] == "sonnet-5" else ("openai", "org-acme")
+        tokens = int(row["tokens"])
+        low, high = (
+            (tokens * 9 // 10, tokens * 11 // 10) if row["step"] == "missing_usage" else (tokens, tokens)
+        )
+        basis = {"missing_usage": "estimated", "unexplained": "allocated"}.get(row["step"], "exact")
+        interval = {"tokens": tokens, "tokens_low": low, "tokens_high": high, "basis": basis}
+        usd = row["usd"] and Decimal(row["usd"])
+        owner = {"provider": provider[0], "account": provider[1], "evidence_count": int(row.pop("spans"))}
+        found.append({**row, **owner, **interval, "usd": usd})
+    return found
+
+
+def team_rows(bridge: Rows) -> Rows:
+    """Traced, explained and unexplained make billed; over all teams that is 12,194.40."""
+    found = []
+    for row in parse("team"):
+        mine = [each for each in bridge if each["team"] == row["team"]]
+        sums = {
+            "traced_tokens": sum(each["tokens"] for each in mine if each["step"] == "traced"),
+            "metered_tokens": sum(each["tokens"] for each in mine),
+            "gross_drift_tokens": sum(abs(each["tokens"]) for each in mine if each["step"] != "traced"),
+            "unpriced_tokens": sum(each["tokens"] for each in mine if each["usd"] is None),
+        }
+        money = {name: Decimal(row[name]) for name in ("billed_usd", "explained_usd")}
+        found.append({**row, **sums, **money})
+    return found
+
+
+def close_row(**changes: Any) -> dict[str, Any]:
+    counts = {"call_count": 444200, "calls_with_usage": 439580, "gross_drift_tokens": 1686700000}
+    return {**parse("close")[0], **counts, "billed_usd": Decimal("12194.40"), "headline": "", **changes}
+
+
+def evidence_rows() -> Rows:
+    fixed = {"month": MONTH, "step": "duplicate_spans", "team": "payments", "reason": "same span id twice"}
+    return [
+        {
+            **fixed,
+            "trace_id": f"{i:032x}",
+            "span_id": f"{i:016x}",
+            "tokens": -1000 * i,
+            "usd": Decimal(-i) / 800,
+        }
+        for i in range(1, 9)
+    ]
+
+
+def quarantine_rows() -> Rows:
+    not_json, negative = parse("quarantine", source="traces", uri="traces/a.jsonl", file_id="aa")
+    return [{**row, "line": 100 + i} for i, row in enumerate([not_json] * 20 + [negative] * 3)]
+
+
+def file_rows() -> Rows:
+    rows = parse("file", size_bytes=10, pulled_at=datetime(2026, 11, 2, tzinfo=UTC), decoder="1")
+    return [*rows[:2], {**rows[2], "duplicate_of": "traces/a.jsonl"}]
+
+
+@pytest.fixture
+def make_month() -> Callable[..., dict[str, pl.DataFrame]]:
+    """A function that makes the sample month; tables can be replaced by rows of one's own."""
+
+    def make(**replaced: Rows) -> dict[str, pl.DataFrame]:
+        bridge = bridge_rows()
+        rows = {
+            "recon.bridge": bridge,
+            "recon.tieout": parse("tieout"),
+            "recon.evidence": evidence_rows(),
+            "recon.finding": [{**row, "team": row["team"] or ""} for row in parse("finding", account="")],
+            "recon.unmetered": parse("unmetered", scope="unknown", service_tier="all"),
+            "recon.expected_rate": parse("expected_rate", service_tier="standard"),
+            "core.unmapped": parse("unmapped"),
+            "report.team": team_rows(bridge),
+            "report.close": [close_row()],
+            "raw.file": file_rows(),
+            "raw.quarantine": quarantine_rows(),
+        }
+        rows.update({name.replace("__", "."): value for name, value in replaced.items()})
+        return {name: table(name, each) for name, each in rows.items()}
+
+    return make
+
+
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+class Reader(HTMLParser):
+    """A page read back: balanced tags, the attributes of all of them, tables as rows of cells."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.stack: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.tables: dict[str, list[list[str]]] = {}
+        self.text = ""
+        self.row: list[str] | None = None
+        self.cell = 0
+        self.section = ""
+        self.feed(html)
+        self.close()
+        assert self.stack == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.stack.append(tag)
+        if tag == "section":
+            self.section = dict(attrs).get("id") or "answer"
+        if tag == "tr":
+            self.row = []
+            self.tables.setdefault(self.section, []).append(self.row)
+        if tag in ("td", "th") and self.row is not None:
+            self.cell = len(self.row)
+            self.row += [""] * int(dict(attrs).get("colspan") or 1)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.stack:
+            self.text += data
+        if self.row and {"td", "th"} & set(self.stack[-4:]):
+            self.row[self.cell] += data
+
+
+def dollars(text: str) -> Decimal:
+    """The amount that a person reads in a cell; what has no price counts nothing."""
+    number = (
+        text.replace(" + unpriced", "").replace("−", "-").replace("$", "").replace(",", "").replace("+", "")
+    )
+    return Decimal(0) if text.startswith("no price") or text == "–" else Decimal(number)
+
+
+@pytest.fixture
+def read() -> type[Reader]:
+    return Reader
+
+
+@pytest.fixture
+def render() -> Callable[..., dict[str, str]]:
+    def pages(tables: Mapping[str, pl.DataFrame], **changes: Any) -> dict[str, str]:
+        return render_month(
+            tables, CAUSES, changes.get("company", "Acme"), changes.get("materiality", MATERIALITY)
+        )
+
+    return pages
+
+
+@pytest.fixture
+def amount() -> Callable[[str], Decimal]:
+    return dollars
+
+
+@pytest.fixture
+def close() -> Callable[..., dict[str, Any]]:
+    return close_row
+
+
+@pytest.fixture
+def bridge() -> list[dict[str, Any]]:
+    return bridge_rows()
+
+
+@pytest.fixture
+def teams(bridge: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return team_rows(bridge)
