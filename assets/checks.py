@@ -7,13 +7,12 @@ import dagster as dg
 from assets.close import CHECKS, CheckResult
 from assets.factory import key_of
 from assets.metadata import plain
-from schemas.tables import BY_NAME
 
 
 def check_specs() -> list[dg.AssetCheckSpec]:
     """Return one blocking check per law."""
     return [
-        dg.AssetCheckSpec(name, asset=_target(table), description=sentence, blocking=True)
+        dg.AssetCheckSpec(name, asset=key_of(table), description=sentence, blocking=True)
         for name, (table, sentence) in CHECKS.items()
     ]
 
@@ -24,12 +23,7 @@ def check_results(checks: Iterable[CheckResult]) -> Iterator[dg.AssetCheckResult
         yield dg.AssetCheckResult(
             passed=check.passed,
             check_name=check.name,
-            asset_key=_target(check.table),
+            asset_key=key_of(check.table),
             description=check.message,
             metadata=plain(check.metadata),
         )
-
-
-def _target(table: str) -> dg.AssetKey:
-    """A law on a landed table is tried when a month closes, hence shown on the row that sums the month up."""
-    return key_of(table if BY_NAME[table].is_monthly else "report.close")

@@ -11,6 +11,7 @@ from assets.month import month_assets
 from assets.raw import landing_assets, source_specs
 from assets.report import published_assets
 from assets.resources import Configuration
+from pipeline.landing import LandingSummary
 from pipeline.period import Month
 from pipeline.settings import Settings
 
@@ -18,8 +19,8 @@ from pipeline.settings import Settings
 def build_defs(
     config_path: Path | None = None,
     *,
-    land: Callable[[Settings], close.LandingSummary] = close.land,
-    reconcile: Callable[[Settings, Month], close.Reconciled] = close.reconcile_month,
+    land: Callable[[Settings], LandingSummary] = close.land,
+    reconcile: Callable[[Settings, Month], close.Reconciled] = close.reconcile,
     publish: Callable[[Settings, Month], close.Published] = close.publish,
 ) -> dg.Definitions:
     """Return the code location; tests build the same one over another configuration or other steps."""

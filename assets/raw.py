@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import dagster as dg
 
-from assets.close import LandingSummary
 from assets.factory import OWNERS, POOL, key_of, table_spec
 from assets.resources import Configuration
+from pipeline.landing import LandingSummary
 from pipeline.settings import Settings
 from schemas.tables import TABLES
 

@@ -12,7 +12,7 @@ from assets.jobs import monthly_close
 from assets.partitions import MONTHS
 from assets.raw import SOURCES
 from pipeline.settings import Source
-from schemas.tables import BY_NAME, TABLES
+from schemas.tables import TABLES
 
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 TABLE_KEYS = {table.name.replace(".", "/") for table in TABLES}
@@ -74,10 +74,7 @@ def test_every_law_blocks() -> None:
         for check in asset.check_specs
     }
 
-    tables = {
-        name: table if BY_NAME[table].is_monthly else "report.close" for name, (table, _) in CHECKS.items()
-    }
-    assert checks == {(name, key_of(table)): True for name, table in tables.items()}
+    assert checks == {(name, key_of(table)): True for name, (table, _) in CHECKS.items()}
 
 
 def test_steps_that_open_the_warehouse_take_turns() -> None:
