@@ -1,0 +1,66 @@
+"""When things happen: a month with working days, office hours and nightly jobs."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from random import Random
+
+from pipeline.simulator.calls import SECOND
+
+_HOURS = {
+    "office": [1, 1, 1, 1, 1, 2, 4, 9, 14, 16, 16, 15, 13, 15, 16, 15, 13, 10, 8, 7, 6, 4, 3, 2],
+    "night": [14, 16, 16, 12, 6, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 3, 5, 9],
+}
+_DAY = timedelta(days=1)
+
+
+def nanoseconds(instant: datetime) -> int:
+    """Return Unix nanoseconds, without going through a float."""
+    return int((instant - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(seconds=1)) * SECOND
+
+
+def day_of(instant: int) -> str:
+    """Return the UTC day of an instant as YYYY-MM-DD."""
+    return f"{datetime.fromtimestamp(instant // SECOND, UTC):%Y-%m-%d}"
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The month that is simulated."""
+
+    first: datetime
+    last: datetime
+    """First instant after the month."""
+
+    @classmethod
+    def of(cls, month: str) -> "Clock":
+        """Return the clock of a month written as YYYY-MM."""
+        first = datetime.strptime(f"{month}-01 +0000", "%Y-%m-%d %z")
+        return cls(first, (first + 31 * _DAY).replace(day=1))
+
+    @property
+    def start(self) -> int:
+        """First instant of the month."""
+        return nanoseconds(self.first)
+
+    @property
+    def end(self) -> int:
+        """First instant after the month."""
+        return nanoseconds(self.last)
+
+    @property
+    def days(self) -> list[datetime]:
+        """Midnights of the month."""
+        return [self.first + n * _DAY for n in range((self.last - self.first).days)]
+
+    def holds(self, instant: int) -> bool:
+        """Whether an instant lies in the month."""
+        return self.start <= instant < self.end
+
+    def moment(self, rng: Random, profile: str) -> int:
+        """Return a random instant of the month: busy on working days and in the hours of the profile."""
+        days = self.days
+        loads = list(accumulate(1.0 if day.weekday() < 5 else 0.35 for day in days))
+        day = rng.choices(days, cum_weights=loads)[0]
+        hour = rng.choices(range(24), _HOURS[profile])[0]
+        return nanoseconds(day) + hour * 3600 * SECOND + rng.randrange(3600 * SECOND)

@@ -1,0 +1,99 @@
+"""`tallystick.toml` as a user of the simulated company would write it."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from pipeline.simulator.billing import PRICES, TIER_FACTORS
+from pipeline.simulator.company import ACCOUNTS, COMPANY, GPT41, GPT51, MODELS
+from pipeline.simulator.invoices import EUR_IN_USD
+
+_SOURCES = (
+    ("traces", "traces", "traces", None),
+    ("openai-usage", "usage", "openai/usage", "openai"),
+    ("openai-costs", "cost", "openai/costs", "openai"),
+    ("anthropic-usage", "usage", "anthropic/usage", "anthropic"),
+    ("anthropic-cost", "cost", "anthropic/cost", "anthropic"),
+    ("invoices", "invoice", "invoices/*.toml", None),
+)
+
+_TEAMS = """
+# Calls through the shared gateway belong to the team whose key was used.
+[[teams]]
+team = "growth"
+span_attribute = { "metadata.user_api_key_team_alias" = "growth" }
+
+[[teams]]
+team = "commerce"
+span_attribute = { "metadata.user_api_key_team_alias" = "commerce" }
+
+[[teams]]
+team = "search"
+span_attribute = { "metadata.user_api_key_team_alias" = "search" }
+
+# Everything else by service.
+"""
+
+_GLOBS = (
+    ("support", "support-*"), ("support", "mailroom"), ("search", "search-*"), ("commerce", "shop-*"),
+    ("commerce", "product-*"), ("commerce", "web-app"), ("platform", "code-review"), ("platform", "ops-*"),
+    ("platform", "llm-gateway"), ("platform", "qa-*"), ("platform", "back-office"), ("data", "research-*"),
+    ("data", "report-*"), ("data", "doc-*"), ("data", "local-*"), ("growth", "campaign-*"),
+    ("growth", "translator"), ("growth", "digest"),
+)  # fmt: skip
+
+_SCOPES = """
+# Nobody traces the evaluation script: its project is a scope of its own, so that its traffic is not
+# mixed up with the calls of the same model elsewhere.
+[[scopes]]
+name = "evaluations"
+provider = "openai"
+account = "{account}"
+project_ids = ["proj_evals"]
+team = "data"
+
+# The re-index job has no spans either; its project tells whose it is.
+[[teams]]
+team = "search"
+project_id = "proj_search_index"
+"""
+
+
+def write_configuration(path: Path) -> None:
+    """Write the configuration; it never mentions the truth."""
+    parts = [
+        f'company = "{COMPANY}"\n\n[materiality]\nusd = "5"\npercent = "3"\n\n'
+        f'[exchange_rates]\nEUR = "{EUR_IN_USD}"\n',
+        *(_source(*source) for source in _SOURCES),
+        _TEAMS.rstrip("\n") + "\n",
+        *(f'\n[[teams]]\nteam = "{team}"\nservice = "{glob}"\n' for team, glob in _GLOBS),
+        _SCOPES.format(account=ACCOUNTS["openai"]),
+        _aliases(),
+        "\n# Flex and batch cost half of the list price.\n",
+        *(_prices(GPT51.name, "flex")),
+        *(_prices(GPT41.name, "batch")),
+    ]
+    path.write_text("".join(parts), "utf-8")
+
+
+def _source(name: str, kind: str, uri: str, provider: str | None) -> str:
+    text = f'\n[[sources]]\nname = "{name}"\nkind = "{kind}"\nuri = "{uri}"\n'
+    if provider:
+        text += f'provider = "{provider}"\naccount = "{ACCOUNTS[provider]}"\n'
+    return text
+
+
+def _aliases() -> str:
+    lines = [f'"{model.alias}" = "{model.name}"' for model in MODELS if model.alias != model.name]
+    return "\n[models.aliases]\n" + "\n".join(lines) + "\n"
+
+
+def _prices(model: str, tier: str) -> list[str]:
+    return [
+        f'\n[[prices]]\nprovider = "openai"\nmodel = "{model}"\ntoken_kind = "{kind}"\n'
+        f'usd_per_million = "{_plain(usd * TIER_FACTORS[tier])}"\nservice_tier = "{tier}"\n'
+        for kind, usd in PRICES[model].items()
+    ]
+
+
+def _plain(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"
