@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.allocation import gross_by_team
+from pipeline.money import CENT, quantize
 from pipeline.period import Month
 from pipeline.settings import Settings
 from schemas.report import Close
@@ -65,7 +66,7 @@ def headline(company: str, month: Month, row: Mapping[str, Any], teams: pl.DataF
             f"{abs(row['unexplained_tokens']):,} are unexplained."
         )
     billed = Decimal(row["billed_usd"])
-    traced, rest = Decimal(teams["traced_usd"].sum()), Decimal(teams["unexplained_usd"].sum())
+    traced, rest = (quantize(Decimal(teams[name].sum()), CENT) for name in ("traced_usd", "unexplained_usd"))
     share = abs(rest) * 100 / billed if billed else Decimal(0)
     return (
         f"{name}: {company} was billed ${billed:,.2f}. The traces add up to ${traced:,.2f} at list prices; of "
