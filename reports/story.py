@@ -107,9 +107,7 @@ def warnings(close: Mapping[str, Any] | None, bridge: Bridge) -> list[str]:
     elif close["status"] == "incomplete":
         found.append(
             "This month is incomplete: figures may still change. "
-            f"{fmt.plural(close['rows_quarantined'], 'record')} of "
-            f"{fmt.integer(close['rows_read'])} could not be read and wait in quarantine; "
-            "see Data quality for what is missing and what to do."
+            f"{_set_aside(close)}Data quality says what is missing and what to do."
         )
     elif close["status"] == "preliminary":
         found.append(
@@ -121,3 +119,11 @@ def warnings(close: Mapping[str, Any] | None, bridge: Bridge) -> list[str]:
             "see Data quality for the models."
         )
     return found
+
+
+def _set_aside(close: Mapping[str, Any]) -> str:
+    count = close["rows_quarantined"]
+    if not count:
+        return ""
+    of_all = f"{fmt.plural(count, 'record')} of {fmt.integer(close['rows_read'])}"
+    return f"{of_all} could not be read and {'waits' if count == 1 else 'wait'} in quarantine. "

@@ -97,7 +97,18 @@ def test_a_month_without_a_bill_says_so(make_month, render, read, close) -> None
 def test_an_incomplete_month_says_so_on_every_page(make_month, render, read, close) -> None:
     assert not any("incomplete" in read(html).text for html in render(make_month()).values())
     pages = render(make_month(report__close=[close(status="incomplete")]))
-    assert all("This month is incomplete" in read(html).text for html in pages.values())
+    for html in pages.values():
+        text = read(html).text
+        assert "This month is incomplete" in text
+        assert "23 records of 512,904 could not be read and wait in quarantine." in text
+
+
+def test_a_month_that_is_incomplete_without_quarantine_does_not_speak_of_it(
+    make_month, render, read, close
+) -> None:
+    closed = [close(status="incomplete", rows_quarantined=0)]
+    text = read(render(make_month(report__close=closed))["index.html"]).text
+    assert "figures may still change. Data quality says what is missing" in text
 
 
 @pytest.mark.parametrize("is_closed", [True, False])
