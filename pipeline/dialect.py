@@ -1,14 +1,15 @@
 """What an instrumentation writes, as data: one file a family in `dialects/`.
 
-A dialect is chosen by instrumentation scope and version, then by span name or attributes where one scope
-writes several shapes. It says how to read the counts, and which of them are known to be wrong.
+A dialect is chosen by instrumentation scope and version (or by span name, where a tool documents no scope),
+then a shape of it by span name, kind and operation. It says how to read the counts, and which of them are
+known to be wrong. `pipeline/recognise.py` applies it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 CacheConvention = Literal["inclusive", "exclusive", "inclusive_if_total_says"]
-"""Whether logged input contains cached tokens. The last: compare total with input plus output."""
+"""Whether logged input contains cached tokens. The last: inclusive, unless the numbers of the span object."""
 
 CacheBreakdown = Literal["full", "read_only", "lumped_writes", "none"]
 """What the span tells of cached input; a full breakdown splits writes by lifetime where the provider does."""
@@ -17,57 +18,68 @@ Role = Literal["call", "aggregate", "server", "duplicate", "auxiliary"]
 """call: one request to a model. aggregate: repeats its descendants. server: the provider's own copy.
 duplicate: a second span by the same instrumentation. auxiliary: free or not a model call (token counting)."""
 
+Rule = Literal["false_zero_is_null", "placeholder_output", "estimated_counts", "wrong_output"]
+"""false_zero_is_null: input 0 and output 0 together mean that nothing was recorded.
+placeholder_output: without a finish reason an output of 1 to 8 is the placeholder of `message_start`.
+estimated_counts: the counts may be a local estimate.
+wrong_output: the output differs from what other instrumentations log for the same call."""
+
 
 @dataclass(frozen=True)
 class Shape:
-    """Spans of one dialect that look alike, matched by name prefix and operation; first match wins."""
+    """Spans of one dialect that look alike; every condition that is given must hold, first match wins."""
 
     role: Role = "call"
     name_prefixes: tuple[str, ...] = ()
     """Span name starts with one of these; empty matches every name."""
+    name_parts: tuple[str, ...] = ()
+    """Span name contains one of these, whatever the case; empty matches every name."""
     operations: tuple[str, ...] = ()
-    """Logged operation is one of these; empty matches all."""
+    """Logged operation in lower case is one of these; empty matches all."""
+    kinds: tuple[str, ...] = ()
+    """Span kind is one of these; empty matches all."""
     requires_usage: bool = False
     """Only spans with token counts match: the others are not calls."""
+    requires_model: bool = False
+    """Only spans that name a model match."""
     why: str = ""
     """The fact behind it, with its source."""
 
 
 @dataclass(frozen=True)
 class Quirk:
-    """A number that is known to be wrong; `rule` is a name that `pipeline/calls.py` can apply."""
+    """A number that is known to be wrong, and on which spans."""
 
-    rule: Literal[
-        "false_zero_is_null",  # input 0 and output 0 together mean nothing was recorded
-        "placeholder_output_is_null",  # no finish reason and output <= 8: message_start's placeholder
-        "exclusive_input",  # documented by `why` only
-        "estimated_output",  # counts may be a local estimate
-        "stream_output_adds_start",  # streamed output = start placeholder + cumulative delta
-    ]
+    rule: Rule
     streamed_only: bool = False
-    providers: tuple[str, ...] = ()
-    """Applies to these providers; empty applies to all."""
+    unfinished_only: bool = False
+    """Only spans without a finish reason or without a response id."""
+    model_parts: tuple[str, ...] = ()
+    """Only models whose name contains one of these; empty applies to all."""
     why: str = ""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one instrumentation family, in a range of versions, writes LLM calls."""
+    """How one instrumentation family, in a range of versions, writes LLM calls.
+
+    A span with token counts that matches no shape is a call all the same: usage is never overlooked.
+    """
 
     code: str
     """Stable, snake_case, for example openllmetry_anthropic."""
     title: str
-    scopes: tuple[str, ...]
+    scopes: tuple[str, ...] = ()
     """Exact scope names; a trailing * matches a prefix."""
+    span_names: tuple[str, ...] = ()
+    """Prefixes of span names that choose this dialect whatever the scope."""
     versions: str = "*"
     """Version range as `>=0.50,<0.63`; * matches all and the empty version."""
     cache_convention: CacheConvention = "inclusive"
     cache_breakdown: CacheBreakdown = "full"
     shapes: tuple[Shape, ...] = (Shape(),)
-    """In order; a span that matches none is not an LLM span of this dialect."""
+    """In order; a span without usage that matches none is not an LLM span of this dialect."""
     quirks: tuple[Quirk, ...] = ()
-    breakdown_by_provider: dict[str, CacheBreakdown] = field(default_factory=dict)
-    convention_by_provider: dict[str, CacheConvention] = field(default_factory=dict)
     rank: int = 50
     """Which span is kept when two instrumentations report one call: the lower rank."""
     source: str = ""

@@ -1,0 +1,100 @@
+"""Sibling spans of different instrumentations that start together: one call, matched one to one."""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from pipeline.likeness import COMPARED, EDGE, likeness
+
+TOLERANCE = pl.duration(milliseconds=50)
+"""How far apart two instrumentations of one call start, at most."""
+
+_NEIGHBOURS = 16
+"""How many later siblings a span is compared with: twins start next to each other."""
+
+
+def sibling_edges(calls: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
+    """Return pairs of siblings that report one call: equal counts first, then the nearest in time.
+
+    `edges` are pairs that are known already: a span has one twin in each other scope, at most.
+    """
+    pairs = _candidates(calls)
+    taken = _taken(calls, edges)
+    found = []
+    for _ in range(_NEIGHBOURS):
+        for side in ("node", "other"):
+            scope = "scope_other" if side == "node" else "scope_node"
+            pairs = pairs.join(taken, left_on=[side, scope], right_on=["node", "scope"], how="anti")
+        if pairs.is_empty():
+            break
+        place = pl.int_range(pl.len())
+        best = pairs.sort("score", "apart", "node", "other").filter(
+            place.over("node", "scope_other") == 0, place.over("other", "scope_node") == 0
+        )
+        found.append(best.select("node", "other"))
+        taken = pl.concat([taken, _both_ways(best)])
+    return pl.concat([EDGE.to_frame(), *found])
+
+
+def _candidates(calls: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of near siblings that could be one call, with how well they agree."""
+    family = ["trace_id", "parent_span_id"]
+    table = (
+        calls.select("trace_id", pl.col("parent_span_id").fill_null(""), *COMPARED)
+        .filter(pl.col("scope_name").n_unique().over(family) > 1)
+        .sort(*family, "started_at", "node")
+    )
+    return pl.concat([_EMPTY_PAIRS, *_shifted(table, family)])
+
+
+_EMPTY_PAIRS = pl.DataFrame(
+    schema={
+        "node": pl.UInt32,
+        "other": pl.UInt32,
+        "scope_node": pl.String,
+        "scope_other": pl.String,
+        "score": pl.Int32,
+        "apart": pl.Duration("us"),
+    }
+)
+
+
+def _shifted(table: pl.DataFrame, family: list[str]) -> Iterator[pl.DataFrame]:
+    for distance in range(1, min(_NEIGHBOURS, table.height - 1) + 1):
+        later = table.slice(distance).rename(lambda name: f"{name}_other")
+        pairs = pl.concat([table.head(table.height - distance), later], how="horizontal")
+        apart = pl.col("started_at_other") - pl.col("started_at")
+        close = pairs.filter(
+            *[pl.col(name) == pl.col(f"{name}_other") for name in family],
+            pl.col("scope_name") != pl.col("scope_name_other"),
+            apart <= TOLERANCE,
+            pl.col("ended_at") + TOLERANCE >= pl.col("started_at_other"),
+        )
+        yield (
+            close.select(
+                "node",
+                pl.col("node_other").alias("other"),
+                pl.col("scope_name").alias("scope_node"),
+                pl.col("scope_name_other").alias("scope_other"),
+                likeness("_other").cast(pl.Int32).alias("score"),
+                apart.alias("apart"),
+            ).filter(pl.col("score").is_not_null())
+        )
+
+
+def _taken(calls: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
+    """Which span already has a twin in which scope."""
+    scopes = calls.select("node", scope="scope_name")
+    pairs = edges.join(scopes.rename({"scope": "scope_node"}), on="node").join(
+        scopes.rename({"node": "other", "scope": "scope_other"}), on="other"
+    )
+    return _both_ways(pairs)
+
+
+def _both_ways(pairs: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat(
+        [
+            pairs.select("node", scope="scope_other"),
+            pairs.select(node="other", scope="scope_node"),
+        ]
+    ).unique()
