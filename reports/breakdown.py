@@ -22,7 +22,7 @@ _SIZES = (
 def breakdown(bridge: pl.DataFrame, keys: Sequence[str], metered_usd: Decimal, top: int) -> Breakdown:
     """Return the bridge by the keys, most gross drift first; dollars add up to the metered dollars."""
     order = ["gross", "metered", *keys]
-    sizes = bridge.group_by(keys).agg(*_SIZES).sort(order, descending=[True, True, *(False for _ in keys)])
+    sizes = _sizes(bridge, keys).sort(order, descending=[True, True, *(False for _ in keys)])
     rows = _rows(sizes, keys, to_cents(_amounts(sizes), metered_usd) if sizes.height else [])
     return Breakdown(
         rows=tuple(rows[:top]),
@@ -34,7 +34,7 @@ def breakdown(bridge: pl.DataFrame, keys: Sequence[str], metered_usd: Decimal, t
 
 def with_parts(table: Breakdown, bridge: pl.DataFrame, keys: Sequence[str], part: str) -> Breakdown:
     """Return the breakdown with each shown row split by one more dimension, in the order of the tables."""
-    sizes = bridge.group_by([*keys, part]).agg(*_SIZES).sort([*keys, part])
+    sizes = _sizes(bridge, [*keys, part]).sort([*keys, part])
     groups = sizes.partition_by(keys, as_dict=True, maintain_order=True)
     rows = tuple(replace(row, parts=_parts(groups[row.labels], part, row)) for row in table.rows)
     return replace(table, rows=rows)
@@ -48,6 +48,12 @@ def with_billed(table: Breakdown, billed: Mapping[str, Decimal]) -> Breakdown:
     rows = tuple(replace(row, billed=billed.get(row.labels[0])) for row in (*table.rows, *others))
     amount = sum(billed.values(), ZERO) if billed else None
     return replace(table, rows=rows, total=replace(table.total, billed=amount))
+
+
+def _sizes(bridge: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """The sizes of each group that has any token at all."""
+    sizes = bridge.group_by(keys).agg(*_SIZES)
+    return sizes.filter((pl.col("traced") != 0) | (pl.col("gross") != 0))
 
 
 def _parts(sizes: pl.DataFrame, part: str, row: Row) -> tuple[Row, ...]:

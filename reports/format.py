@@ -132,6 +132,11 @@ def label(text: str, length: int = 80) -> str:
     return clean if len(clean) <= length else clean[: length - 1] + "…"
 
 
+def unbroken(text: str) -> str:
+    """Return the text with every minus sign joined to its amount, so that no line breaks between them."""
+    return text.replace(f"{MINUS}$", f"{MINUS}\N{WORD JOINER}$")
+
+
 def _round(amount: Decimal, unit: Decimal) -> Decimal:
     with localcontext(prec=50):
         return amount.quantize(unit, rounding=ROUND_HALF_EVEN)

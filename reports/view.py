@@ -136,7 +136,7 @@ TITLES: Mapping[str, CauseText] = {
 COMPONENTS: Mapping[str, tuple[str, str]] = {
     "metered_at_expected_rate": ("Metered", "Metered tokens at the expected rate."),
     "quantity": ("Quantity", "The bill counts other quantities than the usage export."),
-    "price": ("Price", "The bill uses other prices than the expected rate."),
+    "price": ("Price", "The bill uses other prices than the expected rate, or no rate is known."),
     "fees": ("Fees", "Charges that are not for tokens."),
     "minimums": ("Minimums", "Charged up to an agreed minimum."),
     "credits": ("Credits", "Credits and discounts on the bill."),

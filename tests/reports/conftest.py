@@ -197,7 +197,7 @@ class Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if "style" not in self.stack:
-            self.text += data
+            self.text += data.replace("\N{WORD JOINER}", "")
         if self.row and {"td", "th"} & set(self.stack[-4:]):
             self.row[self.cell] += data
 

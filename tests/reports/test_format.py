@@ -80,6 +80,10 @@ def test_nouns_agree_with_their_number() -> None:
     assert [fmt.plural(n, "file") for n in (0, 1, 1200)] == ["0 files", "1 file", "1,200 files"]
 
 
+def test_no_line_breaks_between_a_minus_sign_and_its_amount() -> None:
+    assert fmt.unbroken("from −$3.65 to $1") == "from −\N{WORD JOINER}$3.65 to $1"
+
+
 def test_names_lose_what_would_turn_or_break_a_line() -> None:
     assert fmt.label("pay\u202ements\x00\n") == "pay\ufffdments\ufffd\ufffd"
     assert fmt.label("x" * 81) == "x" * 79 + "…"

@@ -76,6 +76,12 @@ def test_a_missing_price_is_said_and_never_zero(make_month, render, read) -> Non
         assert "gpt-6-nano (openai, tier standard): 9.50\N{NO-BREAK SPACE}M metered tokens" in page.text
 
 
+def test_a_kind_without_any_token_has_no_row(make_month, render, read, bridge) -> None:
+    nothing = {"token_kind": "cache_read", "tokens": 0, "usd": None}
+    month = make_month(recon__bridge=[*bridge, {**bridge[0], **nothing}])
+    assert render(month) == render(make_month())
+
+
 def test_a_team_without_any_price_is_drawn_in_tokens(make_month, render, read, bridge, close) -> None:
     for row in bridge:
         row["usd"] = None
