@@ -42,7 +42,8 @@ def compaction(*keys: str) -> Callable[[Any], int | None]:
             return None
         found = (readers.from_json(value, dict[str, Any]) or {}).get("usage_iterations")
         found = readers.from_json(found, list[Any]) if isinstance(found, str) else found
-        rounds = [item for item in found or () if isinstance(item, dict) and item.get("type") == "compaction"]
+        items = found if isinstance(found, list) else []
+        rounds = [item for item in items if isinstance(item, dict) and item.get("type") == "compaction"]
         counts = [readers.count(item[key]) for item in rounds for key in keys if item.get(key) is not None]
         return sum(counts) if counts else None
 

@@ -12,7 +12,7 @@ from pipeline.errors import SourceError
 from pipeline.formats import by_name, detect
 from pipeline.manifest import TABLE_OF_KIND, Offered
 from pipeline.provider import ExportFormat, Reject
-from pipeline.storage import Content, open_content, read_lines
+from pipeline.storage import Content, open_content, read_head, read_lines
 
 OTLP_JSON = "otlp_json"
 """The one format of traces."""
@@ -21,6 +21,7 @@ MAX_EXPORT_BYTES = 256 * 1024 * 1024
 """An export is read whole; larger ones must be pulled in parts."""
 
 _HEAD_BYTES = 64 * 1024
+_BLANK = b"\xef\xbb\xbf \t\r\n"
 _AGAIN = "Copy the file again from where it was written, and land again."
 _PARSER_ERRORS = (
     LookupError,
@@ -74,12 +75,10 @@ def _pieces(
             "Export as JSON without the collector's per-message compression (`format: json`; compress whole "
             "files), or move the file out of the source's folder.",
         )
-    if not head.strip(b"\xef\xbb\xbf \t\r\n") and not content.broken and not stream.peek(1).strip():
-        raise SourceError("empty_file", "The file is empty.", _AGAIN)
     if offered.source.kind == "traces":
         yield from _traces(offered, options, content, stream)
     else:
-        yield _export(offered, stream)
+        yield from _export(offered, content, stream)
     if content.broken:
         place = (None, None, content.bytes_out)
         reason = f"The file breaks off: {content.broken}; {content.bytes_out} bytes came out before."
@@ -98,7 +97,7 @@ def _traces(
             f"There is no trace format '{source.format}'.",
             f'Leave `format` out, or set it to "{OTLP_JSON}".',
         )
-    columns = list(TABLE_OF_KIND["traces"].schema)
+    columns, read = list(TABLE_OF_KIND["traces"].schema), 0
     for batch in decode(read_lines(content, stream), options):
         rows = batch.rows.with_columns(
             pl.lit(offered.file_id).alias("file_id"),
@@ -106,9 +105,12 @@ def _traces(
             pl.lit(source.account, pl.String).alias("account"),
         )
         yield Piece(OTLP_JSON, rows.select(columns), batch.rejects, batch.read)
+        read += batch.read
+    if not (read or content.broken or read_head(offered.file.path).strip(_BLANK)):
+        raise SourceError("empty_file", "The file is empty.", _AGAIN)
 
 
-def _export(offered: Offered, stream: io.BufferedReader) -> Piece:
+def _export(offered: Offered, content: Content, stream: io.BufferedReader) -> Iterator[Piece]:
     data = stream.read(MAX_EXPORT_BYTES + 1)
     if len(data) > MAX_EXPORT_BYTES:
         raise SourceError(
@@ -116,6 +118,10 @@ def _export(offered: Offered, stream: io.BufferedReader) -> Piece:
             f"The file has more than {MAX_EXPORT_BYTES} bytes; an export is read whole.",
             "Pull the export in shorter periods.",
         )
+    if not data.strip(_BLANK):
+        if not content.broken:
+            raise SourceError("empty_file", "The file is empty.", _AGAIN)
+        return
     export = _format_of(offered, data[:_HEAD_BYTES])
     try:
         parsed = export.parse(data)
@@ -125,7 +131,7 @@ def _export(offered: Offered, stream: io.BufferedReader) -> Piece:
             f"The file looks like {export.name}, but reading it failed with {type(error).__name__}.",
             "Pull the export again; if that does not help, report the format.",
         ) from error
-    return Piece(export.name, _with_origin(offered, parsed.rows), parsed.rejects, parsed.read)
+    yield Piece(export.name, _with_origin(offered, parsed.rows), parsed.rejects, parsed.read)
 
 
 def _format_of(offered: Offered, head: bytes) -> ExportFormat:

@@ -127,7 +127,7 @@ def frame(lines: Iterable[Line]) -> Iterator[Line]:
             if data[:1] in (b"}", b"]"):
                 yield from _joined(opened)
                 opened = []
-        elif data not in (b"", b"]", b",", b"],"):
+        elif data not in (b"", b"]", b",", b"],") or line.size_bytes > MAX_LINE_BYTES:
             yield line._replace(data=_unwrapped(data))
     yield from _joined(opened)
 

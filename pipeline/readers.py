@@ -73,7 +73,7 @@ def _described(value: Any) -> str:
 
 def number(value: Any) -> int | None:
     """Return a small non-negative number (a status, a counter of attempts), or null for anything else."""
-    whole = _whole(value)
+    whole = _whole(value[0] if isinstance(value, list) and value else value)
     return whole if whole is not None and 0 <= whole <= 1_000_000 else None
 
 

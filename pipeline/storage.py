@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+import msgspec
 import zstandard
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -237,7 +238,7 @@ def read_head(path: Path, size: int = _HEAD_BYTES) -> bytes:
 def read_lines(content: Content, stream: io.BufferedReader) -> Iterator[Line]:
     """Return the lines of a file, without a leading byte order mark.
 
-    The rest of a line in which compressed data breaks is left out, unless it may be whole.
+    The piece of a line at which compressed data breaks is left out, unless it is whole.
     """
     number, offset = 0, 0
     while data := stream.readline(MAX_LINE_BYTES + 1):
@@ -246,12 +247,20 @@ def read_lines(content: Content, stream: io.BufferedReader) -> Iterator[Line]:
         if size > MAX_LINE_BYTES and not data.endswith(b"\n"):
             size += _skip_line(stream)
             data = b""
-        elif content.broken and not data.rstrip().endswith((b"}", b"]")) and not data.endswith(b"\n"):
+        elif content.broken and not data.endswith(b"\n") and not _is_json(data):
             return
         if number == 1:
             data = data.removeprefix(b"\xef\xbb\xbf")
         yield Line(number, offset, data.rstrip(), size)
         offset += size
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        msgspec.json.decode(data, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 def _skip_line(stream: io.BufferedReader) -> int:
