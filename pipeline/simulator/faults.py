@@ -21,12 +21,12 @@ BILLED = {
                "cancelled": 0.85},
     "anthropic": {"timeout": 0.85, "server_error": 0.10, "rate_limited": 0.01, "connect": 0.02,
                   "broken": 0.75, "cancelled": 0.95},
-    "mistral": {"timeout": 0.90, "server_error": 0.15, "rate_limited": 0.02, "connect": 0.03, "broken": 0.80,
-                "cancelled": 0.97},
+    "mistral_ai": {"timeout": 0.90, "server_error": 0.15, "rate_limited": 0.02, "connect": 0.03,
+                   "broken": 0.80, "cancelled": 0.97},
 }  # fmt: skip
 """Chance that the provider bills an attempt, by how it failed."""
 
-RUNS_TO_THE_END = ("mistral",)
+RUNS_TO_THE_END = ("mistral_ai",)
 """Providers that finish and bill an answer after the client left (billing-rules.md, OpenRouter's list)."""
 
 

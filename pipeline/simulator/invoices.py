@@ -33,7 +33,7 @@ def write_invoices(folder: Path, bill: Bill, clock: Clock) -> dict[str, Decimal]
     made = {
         "openai": ("OpenAI, LLC", "USD", _openai(bill)),
         "anthropic": ("Anthropic, PBC", "USD", _anthropic(bill)),
-        "mistral": ("Mistral AI SAS", "EUR", _mistral(bill)),
+        "mistral_ai": ("Mistral AI SAS", "EUR", _mistral(bill)),
     }
     totals = {}
     for provider, (issuer, currency, lines) in made.items():
@@ -72,7 +72,7 @@ def _anthropic(bill: Bill) -> list[Line]:
 def _mistral(bill: Bill) -> list[Line]:
     """Usage by model and kind with its quantity: this invoice is the only meter there is."""
     sums: dict[tuple[str, str], tuple[Decimal, int]] = defaultdict(lambda: (Decimal(0), 0))
-    for (_, _, model, kind), (dollars, tokens) in bill.amounts("mistral").items():
+    for (_, _, model, kind), (dollars, tokens) in bill.amounts("mistral_ai").items():
         before, count = sums[model, kind]
         sums[model, kind] = (before + dollars, count + tokens)
     lines = []

@@ -185,4 +185,4 @@ def _response_id(model: Model, rng: Random) -> str:
     bits = f"{rng.getrandbits(120):030x}"
     if model.provider == "anthropic":
         return f"msg_01{bits[:22]}"
-    return bits if model.provider == "mistral" else f"chatcmpl-{bits}"
+    return bits if model.provider == "mistral_ai" else f"chatcmpl-{bits}"

@@ -77,7 +77,8 @@ class Truth:
         if not self.clock.holds(at):
             return
         provider = call.model.provider
-        where = (self.month, provider, ACCOUNTS.get(provider, "unknown"), call.model.name, call.service.tier)
+        account = ACCOUNTS.get(provider, provider)
+        where = (self.month, provider, account, call.model.name, call.service.metered_tier)
         for kind, tokens in zip(KINDS, leaves, strict=True):
             if tokens:
                 self.cells[*where, kind, day_of(at), call.team, cause] += tokens

@@ -25,8 +25,8 @@ from pipeline.simulator.truth import Truth, write_truth
 Progress = Callable[[str, int, int], None]
 """Told a stage, how much of it is done, and how much there is."""
 
-_STRAGGLERS = 0.001
-"""Share of calls that end just before the month does (or did) and are booked just after."""
+_STRAGGLERS = 300
+"""One in so many single calls ends just before the month does (or did) and is booked just after."""
 
 _LAG = 90 * SECOND
 
@@ -97,23 +97,26 @@ def _happen(clock: Clock, calls: int, rng: Random, tell: Progress) -> tuple[list
     whole = sum(service.share for service in SERVICES)
     happened: list[Call] = []
     spans: list[Span] = []
+    due = _STRAGGLERS // 2
     for service in SERVICES:
         budget = max(1, round(calls * service.share / whole))
         for trip in traffic.trips(service, budget):
-            if service.shape == "single" and service.dialects and rng.random() < _STRAGGLERS * 3:
-                _straggle(trip, clock, rng)
+            due -= service.shape == "single" and bool(service.dialects)
+            if due <= 0 and _straggle(trip, clock, rng):
+                due += _STRAGGLERS
             happened += trip.calls
             spans += tracer.spans(trip)
             if len(happened) % 100 == 0:
-                tell("simulating calls", len(happened), calls)
+                tell("simulating calls", min(len(happened), calls), calls)
+    tell("simulating calls", calls, calls)
     return happened, spans
 
 
-def _straggle(trip: Trip, clock: Clock, rng: Random) -> None:
-    """Move a trip to the last minute before a month begins or ends, booked after it."""
+def _straggle(trip: Trip, clock: Clock, rng: Random) -> bool:
+    """Move a trip to the last minute before a month begins or ends, booked after it; says whether it fits."""
     call = trip.calls[-1]
-    if len(trip.calls) > 1 or call.outcome is not Outcome.OK or len(call.attempts) > 1:
-        return
+    if len(trip.calls) > 1 or call.outcome is not Outcome.OK or len(call.attempts) > 1 or call.conversation:
+        return False
     edge = clock.end if rng.random() < 0.6 else clock.start
     shift = edge - rng.randrange(SECOND, 60 * SECOND) - call.ended
     trip.started += shift
@@ -122,6 +125,7 @@ def _straggle(trip: Trip, clock: Clock, rng: Random) -> None:
     call.meter_lag = _LAG
     call.attempts[-1].started += shift
     call.attempts[-1].ended += shift
+    return True
 
 
 def _write_bills(folder: Path, billed: Bill, clock: Clock, rng: Random) -> dict[str, Any]:

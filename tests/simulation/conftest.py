@@ -5,6 +5,7 @@ import gzip
 import json
 import tomllib
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -82,6 +83,10 @@ def summary(world: simulator.World) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def lines(world: simulator.World) -> dict[str, list[bytes]]:
+    return read_lines(world)
+
+
+def read_lines(world: simulator.World) -> dict[str, list[bytes]]:
     """Lines of every trace file, in the order they stand."""
     found = {}
     for path in sorted((world.folder / "traces").iterdir()):
@@ -96,6 +101,10 @@ def lines(world: simulator.World) -> dict[str, list[bytes]]:
 
 @pytest.fixture(scope="session")
 def spans(lines: dict[str, list[bytes]]) -> list[dict[str, Any]]:
+    return read_spans(lines)
+
+
+def read_spans(lines: dict[str, list[bytes]]) -> list[dict[str, Any]]:
     """Every readable span occurrence, flat: service, scope, attributes as a dict."""
     found = []
     for name, texts in lines.items():
@@ -117,6 +126,10 @@ def spans(lines: dict[str, list[bytes]]) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def traced(spans: list[dict[str, Any]], world: simulator.World) -> Counter[tuple[str, ...]]:
+    return add_traced(spans, world)
+
+
+def add_traced(spans: list[dict[str, Any]], world: simulator.World) -> Counter[tuple[str, ...]]:
     """Tokens by provider, model, tier, kind, day and team, as a dashboard over the spans adds them up."""
     aliases = tomllib.loads(world.configuration.read_text())["models"]["aliases"]
     teams = {row["service"]: row["team"] for row in rows(world.truth / "teams.csv")}
@@ -130,8 +143,8 @@ def traced(spans: list[dict[str, Any]], world: simulator.World) -> Counter[tuple
         day = f"{datetime.fromtimestamp(int(span['endTimeUnixNano']) // 10**9, UTC):%Y-%m-%d}"
         for kind, tokens in logged(span["scope"], shown).items():
             if tokens and day.startswith(world.month):
-                where = (provider(span["scope"], shown), aliases.get(model, model), tier(shown))
-                found[*where, kind, day, team] += tokens
+                whose, metered_name = provider(span["scope"], shown), aliases.get(model, model)
+                found[whose, metered_name, tier(whose, metered_name, shown), kind, day, team] += tokens
     return found
 
 
@@ -166,17 +179,50 @@ def provider(scope: str, shown: dict[str, Any]) -> str:
     if "localhost" in host:
         return "self_hosted"
     if "mistral" in host:
-        return "mistral"
+        return "mistral_ai"
     return "anthropic" if "anthropic" in scope else "openai"
 
 
-def tier(shown: dict[str, Any]) -> str:
+def tier(whose: str, model: str, shown: dict[str, Any]) -> str:
+    """Embeddings and an invoice tell no tier."""
+    if whose == "mistral_ai" or "embedding" in model:
+        return "all"
     words = (shown.get("openai.response.service_tier"), shown.get("openai.request.service_tier"))
     return "flex" if "flex" in words else "standard"
 
 
 @pytest.fixture(scope="session")
 def metered(world: simulator.World) -> Counter[tuple[str, ...]]:
+    return add_metered(world)
+
+
+@pytest.fixture(scope="session")
+def balance() -> Callable[[simulator.World], tuple[Counter[tuple[str, ...]], Counter[tuple[str, ...]]]]:
+    """Read any world: by bucket, what traces and causes add up to, and what was metered."""
+
+    def read(world: simulator.World) -> tuple[Counter[tuple[str, ...]], Counter[tuple[str, ...]]]:
+        total: Counter[tuple[str, ...]] = Counter()
+        for (whose, *where, day, _team), tokens in add_traced(read_spans(read_lines(world)), world).items():
+            total[whose, *where, step(whose, day)] += tokens
+        for row in rows(world.truth / "truth.csv"):
+            if row["cause"] != "traced":
+                where = [row["model"], row["service_tier"], row["token_kind"]]
+                total[row["provider"], *where, step(row["provider"], row["day"])] += int(row["tokens"])
+        return without_zeros(total), without_zeros(add_metered(world))
+
+    return read
+
+
+def step(provider: str, day: str) -> str:
+    """Mistral's only meter is its invoice: a month."""
+    return day[:7] if provider == "mistral_ai" else day
+
+
+def without_zeros(counter: Counter[tuple[str, ...]]) -> Counter[tuple[str, ...]]:
+    return Counter({key: tokens for key, tokens in counter.items() if tokens})
+
+
+def add_metered(world: simulator.World) -> Counter[tuple[str, ...]]:
     """Tokens by provider, model, tier, kind and day from the final pulls; Mistral by month."""
     found: Counter[tuple[str, ...]] = Counter()
     for path in sorted((world.folder / "openai" / "usage").glob("*-by-key_2026-11-04*")):
@@ -186,17 +232,17 @@ def metered(world: simulator.World) -> Counter[tuple[str, ...]]:
     for path in sorted((world.folder / "anthropic" / "usage").iterdir()):
         for bucket in json.loads(path.read_bytes())["data"]:
             add_anthropic(found, bucket["results"], bucket["starting_at"][:10])
-    for line in invoice(world, "mistral")["lines"]:
+    for line in invoice(world, "mistral_ai")["lines"]:
         if line["category"] == "usage":
             tokens = int(Decimal(line["quantity"]) * 1_000_000)
-            found["mistral", line["model"], "standard", line["token_kind"], world.month] += tokens
+            found["mistral_ai", line["model"], "all", line["token_kind"], world.month] += tokens
     return found
 
 
 def add_openai(found: Counter[tuple[str, ...]], results: list[dict[str, Any]], day: str) -> None:
     """Input holds cached tokens; batches are told by a flag of their own."""
     for row in results:
-        word = "batch" if row.get("batch") else row.get("service_tier", "default")
+        word = "batch" if row.get("batch") else row.get("service_tier", "all")
         where = ("openai", row["model"], "standard" if word == "default" else word)
         cached = row.get("input_cached_tokens", 0)
         found[*where, "input_uncached", day] += row["input_tokens"] - cached

@@ -1,7 +1,15 @@
 """The answer key agrees with the files, read by somebody who does not know the simulator."""
 
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import pytest
+
+from pipeline.simulator import world as simulator
+
+Balance = Callable[[simulator.World], tuple[Counter[tuple[str, ...]], Counter[tuple[str, ...]]]]
 
 DRIFTS = {
     "duplicate_spans", "not_billed", "cache_convention", "retries", "cancellations", "missing_usage",
@@ -22,23 +30,16 @@ def test_truth_knows_what_the_spans_say(
 
 
 def test_traced_and_causes_add_up_to_metered_in_every_bucket(
-    truth: list[dict[str, str]], traced: Counter[tuple[str, ...]], metered: Counter[tuple[str, ...]]
+    world: simulator.World, balance: Balance
 ) -> None:
-    total: Counter[tuple[str, ...]] = Counter()
-    for (provider, *where, day, _team), tokens in traced.items():
-        total[provider, *where, _step(provider, day)] += tokens
-    for row in truth:
-        if row["cause"] != "traced":
-            where = [row["model"], row["service_tier"], row["token_kind"]]
-            total[row["provider"], *where, _step(row["provider"], row["day"])] += int(row["tokens"])
-    assert {key: tokens for key, tokens in total.items() if tokens} == {
-        key: tokens for key, tokens in metered.items() if tokens
-    }
+    explained, metered = balance(world)
+    assert explained == metered
 
 
-def _step(provider: str, day: str) -> str:
-    """Mistral's only meter is its invoice: a month."""
-    return day[:7] if provider == "mistral" else day
+@pytest.mark.parametrize("seed", range(8))
+def test_every_seed_adds_up(tmp_path: Path, seed: int, balance: Balance) -> None:
+    explained, metered = balance(simulator.write(tmp_path, seed=seed, calls=500))
+    assert explained == metered
 
 
 def test_every_cause_occurs_and_several_share_a_bucket(truth: list[dict[str, str]]) -> None:

@@ -31,7 +31,7 @@ SCOPES = {
     "opentelemetry.instrumentation.fastapi",
     "opentelemetry.instrumentation.psycopg",
 }
-PROVIDERS = ("openai", "anthropic", "mistral")
+PROVIDERS = ("openai", "anthropic", "mistral_ai")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -192,7 +192,7 @@ def test_invoice_lines_add_up_to_the_total(world: simulator.World, name: str) ->
     text = (world.folder / "invoices" / f"{name}-{world.month}.toml").read_text()
     invoice = tomllib.loads(text)
     *net, tax = (Decimal(line["amount"]) for line in invoice["lines"])
-    rate = Decimal("0.20") if name == "mistral" else Decimal("0.0825")
+    rate = Decimal("0.20") if name == "mistral_ai" else Decimal("0.0825")
     assert sum(net) + tax == Decimal(invoice["total"])
     assert [line["category"] for line in invoice["lines"]].count("tax") == 1
     assert tax == _cents(sum(net, Decimal(0)) * rate)
