@@ -17,3 +17,21 @@ def test_an_unbilled_call_is_claimed_with_its_sign_and_reason(evidence: Callable
     assert claims.select("token_kind", "claimed_tokens", "span_id", "reason").rows() == [
         ("output", -5, "u", "gateway cache")
     ]
+
+
+CALLS = """
+call_id | span_id | model | output_tokens | not_billed_reason
+1       | s       | m     | 50            | null
+2       | u       | local | 70            | null
+3       | v       | local | 30            | self-hosted
+"""
+
+
+def test_a_model_that_the_meter_never_lists_was_not_billed(evidence: Callable[..., Evidence]) -> None:
+    claims = CAUSE.claim(evidence(calls=CALLS, metered="model | token_kind | tokens\nm | output | 50"))
+    assert claims.select("span_id", "claimed_tokens", "basis").rows() == [("u", -70, "exact")]
+
+
+def test_an_account_without_any_meter_proves_nothing(evidence: Callable[..., Evidence]) -> None:
+    metered = "account | model | token_kind | tokens\nother | m | output | 50"
+    assert CAUSE.claim(evidence(calls=CALLS, metered=metered)).is_empty()
