@@ -156,15 +156,18 @@ class _Landing:
 
     def take(self, item: Offered) -> tuple[str, dict[str, int]]:
         """Bring one file in; return what became of it and the counts of its records, if it was read."""
-        old = self.manifest.rows.get(item.key)
+        old = self.manifest.rows.get(item.key, {})
         row = self._row(item)
-        if old and all(old[name] == row[name] for name in ("file_id", "kind", "decoder", "duplicate_of")):
-            return "unchanged", {}
+        is_same = all(old.get(name) == row[name] for name in ("file_id", "kind", "decoder"))
         if row["duplicate_of"]:
-            with self.warehouse.transaction():
-                self._release(item)
-                self.manifest.write([row])
-            return "duplicate", {}
+            row["format"] = self.manifest.rows[self.wanted[item.content]]["format"]
+            if not is_same or any(old[name] != row[name] for name in ("duplicate_of", "format")):
+                with self.warehouse.transaction():
+                    self._release(item)
+                    self.manifest.write([row])
+            return "unchanged" if is_same else "duplicate", {}
+        if is_same and not old["duplicate_of"]:
+            return "unchanged", {}
         try:
             with self.warehouse.transaction():
                 row = self._land(item, row)

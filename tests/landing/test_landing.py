@@ -1,0 +1,327 @@
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from pipeline.errors import ConfigError
+from pipeline.landing import LandingSummary, land
+from pipeline.settings import Settings, Source
+from pipeline.warehouse import Warehouse
+from schemas.tables import BY_NAME, TABLES
+
+SPAN, FILE, QUARANTINE, USAGE = (BY_NAME[f"raw.{name}"] for name in ("span", "file", "quarantine", "usage"))
+
+
+@pytest.fixture
+def line(request_line: Callable, span: Callable) -> Callable[[int], bytes]:
+    """A line whose one span logs so many input tokens."""
+    return lambda tokens: request_line(span({"gen_ai.usage.input_tokens": tokens})).encode() + b"\n"
+
+
+def _counts(summary: LandingSummary, name: str = "otel") -> dict[str, int]:
+    return dict(next(source for source in summary.sources if source.name == name).files)
+
+
+def _raw(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
+    """All raw tables, sorted, without the times of files."""
+    tables = {table: warehouse.read(table) for table in TABLES if table.layer == "raw"}
+    return {
+        table.name: sorted(frame.drop("pulled_at", strict=False).rows(), key=str)
+        for table, frame in tables.items()
+    }
+
+
+def _tokens(warehouse: Warehouse) -> list[int]:
+    return sorted(warehouse.read(SPAN)["input_tokens"].to_list())
+
+
+def test_files_are_landed_with_their_manifest(
+    traces: Path, landed: Callable, warehouse: Warehouse, line: Callable
+) -> None:
+    (traces / "a.jsonl").write_bytes(line(1) + line(2) + b"garbage\n")
+    summary = landed()
+    (row,) = warehouse.read(FILE).rows(named=True)
+    assert (row["source"], row["uri"], row["kind"]) == ("otel", "traces/a.jsonl", "traces")
+    assert (row["format"], row["duplicate_of"]) == ("otlp_json", None)
+    assert (row["rows_read"], row["rows_kept"], row["rows_quarantined"]) == (3, 2, 1)
+    assert (row["pulled_at"], row["pulled_at_basis"]) == (None, None)
+    assert summary.rows == {
+        "raw.file": 1, "raw.span": 2, "raw.quarantine": 1,
+        "raw.usage": 0, "raw.cost": 0, "raw.invoice": 0, "raw.request": 0,
+    }  # fmt: skip
+    assert summary.text() == "otel (traces): 1 new; 3 records read, 2 kept, 1 in quarantine"
+
+
+def test_landing_again_changes_nothing(
+    traces: Path, landed: Callable, warehouse: Warehouse, line: Callable
+) -> None:
+    (traces / "a.jsonl").write_bytes(line(1) + b"garbage\n")
+    landed()
+    before = _raw(warehouse)
+    assert _counts(landed()) == {"unchanged": 1}
+    assert _raw(warehouse) == before
+
+
+def test_the_same_content_under_two_names_is_landed_once(
+    traces: Path, landed: Callable, warehouse: Warehouse, line: Callable
+) -> None:
+    (traces / "b.jsonl").write_bytes(line(1) + b"garbage\n")
+    landed()
+    (traces / "c.jsonl").write_bytes(line(1) + b"garbage\n")
+    assert _counts(landed()) == {"unchanged": 1, "duplicate": 1}
+    (traces / "a.jsonl").write_bytes(line(1) + b"garbage\n")
+    assert _counts(landed()) == {"new": 1, "unchanged": 2}
+    files = warehouse.read(FILE).sort("uri")
+    assert files["duplicate_of"].to_list() == [None, "traces/a.jsonl", "traces/a.jsonl"]
+    assert files["rows_read"].to_list() == [2, 0, 0]
+    assert _tokens(warehouse) == [1]
+    assert warehouse.read(QUARANTINE)["uri"].to_list() == ["traces/a.jsonl"]
+
+
+def test_the_order_in_which_files_come_does_not_matter(
+    traces: Path, settings: Settings, line: Callable
+) -> None:
+    contents = {"a": line(1), "b": line(2) + b"x\n", "c": line(1), "d": line(3), "e": b"", "f": b""}
+    outcomes = []
+    for order in ("abcdef", "fedcba", "cafebd"):
+        for name in order:
+            (traces / f"{name}.jsonl").unlink(missing_ok=True)
+        with Warehouse.open(None) as warehouse:
+            for name in order:
+                (traces / f"{name}.jsonl").write_bytes(contents[name])
+                land(settings, warehouse)
+            outcomes.append(_raw(warehouse))
+    with Warehouse.open(None) as warehouse:
+        land(settings, warehouse)
+        outcomes.append(_raw(warehouse))
+    assert outcomes[0] == outcomes[1] == outcomes[2] == outcomes[3]
+
+
+def test_a_changed_file_replaces_its_own_rows_only(
+    traces: Path, landed: Callable, warehouse: Warehouse, line: Callable
+) -> None:
+    (traces / "a.jsonl").write_bytes(line(1) + b"garbage\n")
+    (traces / "b.jsonl").write_bytes(line(2) + b"rubbish\n")
+    landed()
+    (traces / "a.jsonl").write_bytes(line(1) + line(3))
+    assert _counts(landed()) == {"replaced": 1, "unchanged": 1}
+    assert _tokens(warehouse) == [1, 2, 3]
+    assert warehouse.read(QUARANTINE)["uri"].to_list() == ["traces/b.jsonl"]
+
+
+def test_a_rotated_file_keeps_its_rows_under_its_new_name(
+    traces: Path, landed: Callable, warehouse: Warehouse, line: Callable
+) -> None:
+    (traces / "data.jsonl").write_bytes(line(1))
+    landed()
+    (traces / "data.jsonl").rename(traces / "data-2026-11-01.jsonl")
+    (traces / "data.jsonl").write_bytes(line(2))
+    landed()
+    assert _tokens(warehouse) == [1, 2]
+    assert warehouse.read(FILE)["duplicate_of"].to_list() == [None, None]
+
+
+def test_a_file_that_disappears_keeps_its_rows_and_is_told(
+    traces: Path, landed: Callable, warehouse: Warehouse, line: Callable
+) -> None:
+    for name in ("a", "b"):
+        (traces / f"{name}.jsonl").write_bytes(line(1))
+    landed()
+    (traces / "b.jsonl").unlink()
+    assert _counts(landed()) == {"unchanged": 1, "gone": 1}
+    (traces / "a.jsonl").write_bytes(line(2))
+    landed()
+    assert _tokens(warehouse) == [1, 2]
+    files = warehouse.read(FILE).sort("uri")
+    assert files["duplicate_of"].to_list() == [None, None]
+    assert files["rows_kept"].to_list() == [1, 1]
+
+
+def test_a_changed_option_lands_the_files_again(
+    traces: Path, settings: Settings, landed: Callable, warehouse: Warehouse, line: Callable
+) -> None:
+    (traces / "a.jsonl").write_bytes(line(1))
+    landed()
+    bound = settings.sources[0].model_copy(update={"account": "acme"})
+    assert _counts(landed(settings.model_copy(update={"sources": (bound,)}))) == {"replaced": 1}
+    assert warehouse.read(SPAN)["account"].to_list() == ["acme"]
+
+
+def test_two_sources_on_one_folder_land_it_once(
+    settings: Settings, traces: Path, landed: Callable, warehouse: Warehouse, line: Callable
+) -> None:
+    (traces / "a.jsonl").write_bytes(line(1))
+    twin = Source(name="again", kind="traces", uri="traces/*.jsonl")
+    both = settings.model_copy(update={"sources": (*settings.sources, twin)})
+    landed(both, only="otel")
+    summary = landed(both)
+    assert _tokens(warehouse) == [1]
+    assert warehouse.read(SPAN)["source"].to_list() == ["again"]
+    assert (_counts(summary, "again"), _counts(summary)) == ({"new": 1}, {"unchanged": 1})
+
+
+def test_one_source_can_be_landed_alone(
+    settings: Settings, tmp_path: Path, traces: Path, landed: Callable, line: Callable
+) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/b.jsonl").write_bytes(line(2))
+    (traces / "a.jsonl").write_bytes(line(1))
+    more = Source(name="more", kind="traces", uri="more")
+    both = settings.model_copy(update={"sources": (*settings.sources, more)})
+    assert landed(both, only="more").rows["raw.span"] == 1
+    with pytest.raises(ConfigError, match=r"no source 'other'.*otel, more"):
+        landed(both, only="other")
+
+
+def test_a_source_without_files_is_told_not_raised(landed: Callable) -> None:
+    (source,) = landed().sources
+    assert source.is_empty
+    assert source.text() == "otel (traces): no file"
+
+
+def test_progress_counts_files(traces: Path, landed: Callable, line: Callable) -> None:
+    calls: list[tuple[str, int, int]] = []
+    for name in "ab":
+        (traces / name).write_bytes(line(ord(name)))
+    landed(progress=lambda *call: calls.append(call))
+    assert calls == [("otel", 1, 2), ("otel", 2, 2)]
+
+
+def test_a_wrong_trace_format_is_told(
+    settings: Settings, traces: Path, landed: Callable, warehouse: Warehouse, line: Callable
+) -> None:
+    (traces / "a.jsonl").write_bytes(line(1))
+    wrong = settings.sources[0].model_copy(update={"format": "jaeger"})
+    landed(settings.model_copy(update={"sources": (wrong,)}))
+    (reject,) = warehouse.read(QUARANTINE).rows(named=True)
+    assert (reject["code"], "otlp_json" in reject["advice"]) == ("unknown_format", True)
+
+
+PAGE = {
+    "object": "page",
+    "data": [
+        {
+            "object": "bucket",
+            "start_time": 1_790_812_800,
+            "end_time": 1_790_816_400,
+            "results": [
+                {
+                    "object": "organization.usage.completions.result",
+                    "input_tokens": 1000,
+                    "output_tokens": 500,
+                    "input_cached_tokens": 800,
+                    "input_audio_tokens": 0,
+                    "output_audio_tokens": 0,
+                    "num_model_requests": 5,
+                    "project_id": None,
+                    "user_id": None,
+                    "api_key_id": None,
+                    "model": "gpt-4o-2024-08-06",
+                    "batch": None,
+                }
+            ],
+        }
+    ],
+    "has_more": False,
+    "next_page": None,
+}
+
+
+def _exports(tmp_path: Path, content: bytes, name: str = "usage.json", **options: Any) -> Settings:
+    folder = tmp_path / "exports"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(content)
+    options = {"kind": "usage"} | options
+    return Settings(sources=(Source(name="openai", uri="exports", **options),), root=tmp_path)
+
+
+def test_exports_get_their_origin(tmp_path: Path, landed: Callable, warehouse: Warehouse) -> None:
+    content = json.dumps(PAGE).encode()
+    landed(_exports(tmp_path, content))
+    (row,) = warehouse.read(USAGE).rows(named=True)
+    assert (row["source"], row["provider"], row["account"]) == ("openai", "openai", "openai")
+    assert (row["input_uncached_tokens"], row["cache_read_tokens"]) == (200, 800)
+    landed(_exports(tmp_path, content, account="org-1"))
+    assert warehouse.read(USAGE)["account"].to_list() == ["org-1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("usage_2026-11-02.json", datetime(2026, 11, 2, tzinfo=UTC)),
+        ("20261102T0310Z.json", datetime(2026, 11, 2, 3, 10, tzinfo=UTC)),
+        ("data-2026-11-02T05-02-14.173.json", datetime(2026, 11, 2, 5, 2, 14, tzinfo=UTC)),
+        ("2026_10_01-2026_11_02.json", datetime(2026, 11, 2, tzinfo=UTC)),
+        ("2026-10-01_2026-10-31.json", datetime(2026, 10, 31, tzinfo=UTC)),
+        ("2026-11-02_v2026-99-99.json", datetime(2026, 11, 2, tzinfo=UTC)),
+    ],
+)
+def test_the_last_date_of_a_name_is_when_it_was_pulled(
+    tmp_path: Path, landed: Callable, warehouse: Warehouse, name: str, expected: datetime
+) -> None:
+    landed(_exports(tmp_path, json.dumps(PAGE).encode(), name))
+    (row,) = warehouse.read(FILE).rows(named=True)
+    assert (row["pulled_at"], row["pulled_at_basis"]) == (expected, "name")
+
+
+def test_a_configured_pull_wins_and_the_files_time_is_the_last_resort(
+    tmp_path: Path, landed: Callable, warehouse: Warehouse
+) -> None:
+    settings = _exports(tmp_path, json.dumps(PAGE).encode())
+    os.utime(tmp_path / "exports/usage.json", (1_790_000_000, 1_790_000_000))
+    landed(settings)
+    (row,) = warehouse.read(FILE).rows(named=True)
+    assert (row["pulled_at"], row["pulled_at_basis"]) == (
+        datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC), "modified",
+    )  # fmt: skip
+    landed(_exports(tmp_path, json.dumps(PAGE).encode(), pulled_at=datetime(2026, 11, 3, 1, tzinfo=UTC)))
+    (row,) = warehouse.read(FILE).rows(named=True)
+    assert (row["pulled_at"], row["pulled_at_basis"]) == (datetime(2026, 11, 3, 1, tzinfo=UTC), "configured")
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "code"),
+    [
+        (b"", {}, "empty_file"),
+        (b"hello", {}, "unknown_format"),
+        (b"hello", {"format": "nonsense"}, "unknown_format"),
+        (json.dumps(PAGE).encode(), {"kind": "cost"}, "unknown_format"),
+        (b"\x00\x01", {}, "binary_file"),
+    ],
+)
+def test_an_export_that_cannot_be_read_is_one_record(
+    settings: Settings, warehouse: Warehouse, content: bytes, options: dict, code: str
+) -> None:
+    land(_exports(settings.root, content, **options), warehouse)
+    (reject,) = warehouse.read(QUARANTINE).rows(named=True)
+    assert (reject["code"], reject["line"]) == (code, None)
+    (row,) = warehouse.read(FILE).rows(named=True)
+    assert (row["rows_read"], row["rows_kept"], row["rows_quarantined"]) == (1, 0, 1)
+
+
+def test_one_folder_for_two_kinds_keeps_the_rejects_of_both(
+    tmp_path: Path, landed: Callable, warehouse: Warehouse
+) -> None:
+    usage = _exports(tmp_path, json.dumps(PAGE).encode()).sources[0]
+    cost = usage.model_copy(update={"name": "costs", "kind": "cost"})
+    both = Settings(sources=(usage, cost), root=tmp_path)
+    landed(both)
+    assert warehouse.read(QUARANTINE)["source"].to_list() == ["costs"]
+    (tmp_path / "exports/usage.json").write_bytes(b"{}")
+    landed(both)
+    assert sorted(warehouse.read(QUARANTINE)["source"].to_list()) == ["costs", "openai"]
+    assert warehouse.read(USAGE).height == 0
+
+
+def test_rows_of_a_file_carry_its_hash(
+    traces: Path, landed: Callable, warehouse: Warehouse, line: Callable
+) -> None:
+    (traces / "a.jsonl").write_bytes(line(1))
+    landed()
+    joined = warehouse.read(SPAN).join(warehouse.read(FILE), on="file_id")
+    assert joined.select(pl.len()).item() == 1
