@@ -50,7 +50,6 @@ class Dialect:
     tell: Callable[[Call], Told | None]
     has_http_children: bool = True
     """Whether the HTTP spans lie below its span; else beside it (span-shapes.md, "Around them")."""
-    ends_before: bool = False
 
 
 def is_completed(call: Call) -> bool:
