@@ -24,6 +24,7 @@ SHARE = Line(
 )
 _NOT_TIED = "Metered on accounts for which no bill has come, or priced there in another way."
 _LINE = ("provider", "account", "scope", "model", "service_tier", "team", "service", "feature", "basis")
+_CELL = ("provider", "account", "scope", "model", "service_tier", "token_kind")
 _NOTHING: dict[str, Any] = {
     "tokens": 0, "tokens_low": 0, "tokens_high": 0, "usd": ZERO, "is_partial": False,
     "evidence_count": 0, "bases": [],
@@ -46,7 +47,7 @@ def whole_bridge(bridge: pl.DataFrame, table: Grid, texts: Mapping[str, CauseTex
     is_tied = bool(table.rows) and agree(metered, table.exact_metered)
     goal = table.total["metered_at_expected_rate"] if is_tied else cents(metered)
     lines = _lines(exact, texts, {}, goal)
-    return _assemble(lines, _components(table, goal) if table.rows else None, gross)
+    return _assemble(lines, _components(table, goal) if table.rows else None, (gross, _gross_rest(bridge)))
 
 
 def team_bridge(bridge: pl.DataFrame, row: TeamRow, whole: Bridge, texts: Mapping[str, CauseText]) -> Bridge:
@@ -54,11 +55,12 @@ def team_bridge(bridge: pl.DataFrame, row: TeamRow, whole: Bridge, texts: Mappin
     exact = _by_step(bridge)
     fixed = {"traced": row.traced_usd, "unexplained": row.unexplained_usd}
     named = cents(sum((each["usd"] or ZERO for code, each in exact.items() if code not in fixed), ZERO))
+    gross = (row.gross, _gross_rest(bridge))
     if not whole.billed:
-        return _assemble(_lines(exact, texts, fixed, row.total_usd), None, row.gross)
+        return _assemble(_lines(exact, texts, fixed, row.total_usd), None, gross)
     lines = _lines(exact, texts, fixed, sum(fixed.values(), named))
     share = row.total_usd - sum((shown(line) for line in lines.values()), ZERO)
-    return _assemble(lines, [replace(SHARE, usd=Usd(share, share))], row.gross)
+    return _assemble(lines, [replace(SHARE, usd=Usd(share, share))], gross)
 
 
 def _by_step(bridge: pl.DataFrame) -> dict[str, dict[str, Any]]:
@@ -74,6 +76,12 @@ def _evidence(bridge: pl.DataFrame) -> pl.DataFrame:
     count = pl.col("evidence_count")
     by_line = bridge.group_by(*_LINE, "step").agg(count.max())
     return by_line.group_by("step").agg(count.sum())
+
+
+def _gross_rest(bridge: pl.DataFrame) -> Decimal:
+    """Dollars of the unexplained, cell by cell, signs ignored."""
+    rest = bridge.filter(pl.col("step") == "unexplained")
+    return sum(rest.group_by(_CELL).agg(pl.col("usd").sum())["usd"].abs(), ZERO)
 
 
 def _lines(
@@ -119,7 +127,7 @@ def _components(table: Grid, metered: Decimal) -> list[Line]:
     return lines
 
 
-def _assemble(lines: dict[str, Line], invoice: list[Line] | None, gross: int) -> Bridge:
+def _assemble(lines: dict[str, Line], invoice: list[Line] | None, gross: tuple[int, Decimal]) -> Bridge:
     every = list(lines.values())
     known = [line.usd.exact for line in every if line.usd.exact is not None]
     is_partial = len(known) < len(every) or any(line.usd.is_partial for line in every)
@@ -142,5 +150,6 @@ def _assemble(lines: dict[str, Line], invoice: list[Line] | None, gross: int) ->
         metered=metered,
         invoice=tuple(invoice or ()),
         billed=None if invoice is None else Line("billed", title, sentence, Usd(total, total), "total"),
-        gross_tokens=gross,
+        gross_tokens=gross[0],
+        gross_unexplained_usd=gross[1],
     )

@@ -63,19 +63,22 @@ def _difference(bridge: Bridge) -> str:
 
 
 def verdict(bridge: Bridge, materiality: MaterialityText) -> str:
-    """Return whether the unexplained is material, with the bounds."""
-    amount, total = shown(bridge.unexplained), shown(bridge.total)
+    """Return whether the unexplained, signs ignored, is material, with the bounds."""
+    amount, total = bridge.gross_unexplained_usd, shown(bridge.total)
     bounds = f"{fmt.usd(materiality.usd)} and {materiality.percent.normalize():f}{fmt.SPACE}%"
     if bridge.unexplained.usd.shown is None and bridge.unexplained.tokens:
         return f"The unexplained tokens have no known price, so their size cannot be held against {bounds}."
-    if materiality.is_passed_by(amount, total):
-        return f"The unexplained {fmt.usd(amount)} is material: it is above {bounds} of the total."
-    return f"The unexplained {fmt.usd(amount)} is not material: it is not above both {bounds} of the total."
+    if not amount:
+        return "No dollar is unexplained."
+    size = f"Signs ignored, {fmt.usd(amount)} is unexplained ({fmt.percent(amount, total)} of the total)"
+    if materiality.is_reached_by(amount, total):
+        return f"{size}: material, for it reaches the bounds of {bounds}."
+    return f"{size}: not material, for that would take {bounds}."
 
 
 def main_cause(bridge: Bridge, causes: Sequence[Cause], materiality: MaterialityText) -> Cause | None:
     """Return the largest cause that somebody can act on; the unexplained only when it is material."""
-    is_material = materiality.is_passed_by(shown(bridge.unexplained), shown(bridge.total))
+    is_material = materiality.is_reached_by(bridge.gross_unexplained_usd, shown(bridge.total))
     fit = [c for c in causes if c.advice and (c.line.role == "step" or is_material)]
     return fit[0] if fit else None
 

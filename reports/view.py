@@ -19,14 +19,14 @@ class CauseText:
 
 @dataclass(frozen=True)
 class MaterialityText:
-    """An amount is material when it passes both bounds."""
+    """An amount is material when it reaches both bounds."""
 
     usd: Decimal
     percent: Decimal
 
-    def is_passed_by(self, amount: Decimal, whole: Decimal) -> bool:
-        """Whether the size of the amount is above both bounds, the percentage taken of the whole."""
-        return abs(amount) > self.usd and abs(amount) * 100 > self.percent * abs(whole)
+    def is_reached_by(self, amount: Decimal, whole: Decimal) -> bool:
+        """Whether the size of the amount reaches both bounds, the percentage taken of the whole."""
+        return bool(amount) and abs(amount) >= self.usd and abs(amount) * 100 >= self.percent * abs(whole)
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ class Bridge:
     billed: Line | None
     """None while there is no bill."""
     gross_tokens: int
+    gross_unexplained_usd: Decimal
+    """Sizes of the unexplained of each cell, signs ignored: what materiality is held against."""
 
     @property
     def lines(self) -> tuple[Line, ...]:

@@ -42,21 +42,21 @@ def test_the_largest_cause_and_its_advice_come_first(make_month, render, read) -
     now = text[text.index("What to do now") : text.index("The bridge")]
     assert "Cached tokens counted as another kind (−$1,890.00) is the largest difference." in now
     assert "Upgrade the instrumentation" in now
-    assert "The unexplained $87.00 is not material" in now
+    assert "Signs ignored, $97.02 is unexplained (0.8\N{NO-BREAK SPACE}% of the total): not material" in now
 
 
 def test_the_unexplained_is_the_thing_to_do_when_it_is_material_and_largest(make_month, render, read) -> None:
     pages = render(make_month(), materiality=MaterialityText(Decimal(50), Decimal(3)))
     text = read(pages["teams/unowned.html"]).text
     assert "Unexplained (+$75.00) is the largest difference" in text
-    assert "The unexplained $75.00 is material: it is above $50.00 and 3\N{NO-BREAK SPACE}%" in text
+    assert "Signs ignored, $75.00 is unexplained (33.0\N{NO-BREAK SPACE}% of the total): material" in text
 
 
-@pytest.mark.parametrize(("amount", "is_material"), [("100", False), ("100.01", True), ("-100.01", True)])
-def test_material_is_above_both_bounds(amount: str, is_material: bool) -> None:
+@pytest.mark.parametrize(("amount", "is_material"), [("99.99", False), ("100", True), ("-100", True)])
+def test_material_is_what_reaches_both_bounds(amount: str, is_material: bool) -> None:
     text = MaterialityText(Decimal(100), Decimal(3))
-    assert text.is_passed_by(Decimal(amount), Decimal(1000)) is is_material
-    assert not text.is_passed_by(Decimal(amount), Decimal(10_000))
+    assert text.is_reached_by(Decimal(amount), Decimal(1000)) is is_material
+    assert not text.is_reached_by(Decimal(amount), Decimal(10_000))
 
 
 def test_unowned_comes_before_other_pools_and_pools_before_teams(make_month, render, read) -> None:
@@ -128,7 +128,9 @@ def test_an_empty_month_renders(make_month, render, read, close, is_closed: bool
         )["report.close"]
     pages = render(month)
     assert list(pages) == ["index.html"]
-    assert "Acme has no bill and no metered tokens." in read(pages["index.html"]).text
+    text = read(pages["index.html"]).text
+    assert "Acme has no bill and no metered tokens." in text
+    assert "No dollar is unexplained." in text
 
 
 def test_row_order_does_not_show(make_month, render) -> None:
