@@ -12,6 +12,7 @@ import polars as pl
 from pipeline.csv_rows import Sheet, header_of, sheet
 from pipeline.export_values import COUNT_MAX
 from pipeline.provider import ExportFormat, Parsed, Reject
+from pipeline.raw_rows import parsed
 from schemas.tables import BY_NAME
 from schemas.types import KIND_COLUMNS
 
@@ -32,6 +33,8 @@ _COUNTS = {
     "reasoning": "reasoning_tokens",
     "reasoning_tokens": "reasoning_tokens",
 }
+_MEMO = ("reasoning", "reasoning_tokens")
+_LANDED = ("file_id", "source")
 _WHOLE = r"^(\d+)(?:\.0+)?$"
 _ADVICE = "Correct the line, or export the log again."
 _NO_OFFSET = r"(?:[+-]\d\d:?\d\d)$"
@@ -40,6 +43,12 @@ _NO_OFFSET = r"(?:[+-]\d\d:?\d\d)$"
 def parse(content: bytes) -> Parsed:
     """Return one row per request; lines without model, time or counts, or with bad ones, are rejected."""
     lines = sheet(content)
+    if missing := _missing(lines):
+        reason = f"The header has no column {missing}; it has: {', '.join(lines.header)[:200] or 'none'}."
+        reject = Reject(
+            1, None, None, "missing_column", reason, "Name the columns as the documentation does."
+        )
+        return parsed("raw.request", [], [reject], _LANDED)
     frame = _frame(lines).with_columns(_problem(lines).alias("problem"))
     bad = frame.filter(pl.col("problem").is_not_null())
     rejects = [
@@ -47,6 +56,15 @@ def parse(content: bytes) -> Parsed:
         for line, why in bad.select("line", "problem").rows()
     ]
     return _parsed(frame.filter(pl.col("problem").is_null()), [*lines.rejects, *rejects])
+
+
+def _missing(lines: Sheet) -> str | None:
+    """The first required column that the header lacks."""
+    for name in ("model", "started_at"):
+        if name not in lines.header:
+            return name
+    counts = [name for name in _present(lines) if name not in _MEMO]
+    return None if counts else "of a token kind, such as input or output"
 
 
 def _frame(lines: Sheet) -> pl.DataFrame:
@@ -94,9 +112,9 @@ def _problem(lines: Sheet) -> pl.Expr:
             ).then(pl.format(f"{name} is '{{}}', not a whole number from 0 to {COUNT_MAX}.", _said(name)))
             for name in counts
         ),
-        pl.when(
-            pl.all_horizontal([pl.col(name).is_null() for name in counts if "reasoning" not in name])
-        ).then(pl.lit("The line has no token count.")),
+        pl.when(pl.all_horizontal([pl.col(name).is_null() for name in counts if name not in _MEMO])).then(
+            pl.lit("The line has no token count.")
+        ),
         *(
             pl.when(pl.col(name).str.len_chars() > 256).then(pl.lit(f"{name} is longer than 256 characters."))
             for name in (*_WORDS, "part")
@@ -110,11 +128,7 @@ def _said(name: str) -> pl.Expr:
 
 
 def _parsed(good: pl.DataFrame, rejects: list[Reject]) -> Parsed:
-    schema = {
-        name: kind
-        for name, kind in BY_NAME["raw.request"].schema.items()
-        if name not in ("file_id", "source")
-    }
+    schema = {name: kind for name, kind in BY_NAME["raw.request"].schema.items() if name not in _LANDED}
     counts = {_COUNTS[name]: pl.col(f"{name}:n") for name in _COUNTS if f"{name}:n" in good.columns}
     rows = good.with_columns(
         pl.col("part").fill_null("message"),
@@ -128,7 +142,7 @@ def _parsed(good: pl.DataFrame, rejects: list[Reject]) -> Parsed:
 
 def _is_request_table(head: bytes) -> bool:
     header = header_of(head)
-    return {"model", "started_at"} <= header and bool(header & (_COUNTS.keys() - {"reasoning"}))
+    return {"model", "started_at"} <= header and bool(header & (_COUNTS.keys() - set(_MEMO)))
 
 
 FORMAT = ExportFormat("request_table_csv", "requests", "raw.request", _is_request_table, parse)
