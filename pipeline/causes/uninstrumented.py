@@ -3,21 +3,26 @@
 import polars as pl
 
 from pipeline.cause import Cause, Evidence, claims
-
-_PLACE = ["provider", "account", "scope"]
+from pipeline.onesided import PLACE, doubtful_scopes
 
 
 def claim(evidence: Evidence) -> pl.DataFrame:
-    """One row per bucket of a scope, or of a model in a scope, without any call in the month. Exact."""
-    traced_scopes = evidence.calls.select(_PLACE).unique()
-    traced_models = evidence.calls.select([*_PLACE, "model"]).unique()
+    """One row per bucket of a scope, or of a model in a scope, without any call in the month.
+
+    Exact, but bounded where the scope also has models that are only traced: one may be the other's alias.
+    """
+    traced_scopes = evidence.calls.select(PLACE).unique()
+    traced_models = evidence.calls.select([*PLACE, "model"]).unique()
     silent = evidence.metered.filter(pl.col("tokens") > 0).join(
-        traced_models, on=[*_PLACE, "model"], how="anti"
+        traced_models, on=[*PLACE, "model"], how="anti"
     )
-    is_known_scope = pl.struct(_PLACE).is_in(traced_scopes.to_struct().implode())
+    is_known_scope = pl.struct(PLACE).is_in(traced_scopes.to_struct().implode())
     owner = pl.col("scope").replace_strict(evidence.owners, default="uninstrumented", return_dtype=pl.String)
+    doubtful = doubtful_scopes(evidence.calls, evidence.metered).with_columns(is_doubtful=pl.lit(value=True))
     return claims(
-        silent.with_columns(
+        silent.join(doubtful, on=PLACE, how="left", maintain_order="left").with_columns(
+            tokens_low=pl.when("is_doubtful").then(0).otherwise("tokens"),
+            basis=pl.when("is_doubtful").then(pl.lit("bounded")).otherwise(pl.lit("exact")),
             team=owner,
             service=pl.lit("unknown"),
             feature=pl.lit(""),

@@ -35,3 +35,18 @@ def test_a_model_that_the_meter_never_lists_was_not_billed(evidence: Callable[..
 def test_an_account_without_any_meter_proves_nothing(evidence: Callable[..., Evidence]) -> None:
     metered = "account | model | token_kind | tokens\nother | m | output | 50"
     assert CAUSE.claim(evidence(calls=CALLS, metered=metered)).is_empty()
+
+
+def test_another_edition_of_a_metered_model_is_left_to_an_alias(evidence: Callable[..., Evidence]) -> None:
+    calls = "call_id | span_id | model | output_tokens\n1 | s | haiku-latest | 50"
+    metered = "model | token_kind | tokens\nhaiku-20241022 | output | 50"
+    assert CAUSE.claim(evidence(calls=calls, metered=metered)).is_empty()
+
+
+def test_where_an_alias_may_be_missing_the_claim_is_bounded(evidence: Callable[..., Evidence]) -> None:
+    claims = CAUSE.claim(evidence(calls=CALLS, metered="model | token_kind | tokens\nnew | output | 50"))
+    columns = ("span_id", "claimed_tokens", "tokens_low", "tokens_high", "basis")
+    assert claims.sort("span_id").select(columns).rows() == [
+        ("s", -50, -50, 0, "bounded"),
+        ("u", -70, -70, 0, "bounded"),
+    ]

@@ -31,3 +31,11 @@ def test_a_model_whose_calls_lack_usage_is_instrumented(evidence: Callable[..., 
     assert CAUSE.claim(
         evidence(calls=CALLS, metered="model | token_kind | tokens\nquiet | output | 70")
     ).is_empty()
+
+
+def test_where_an_alias_may_be_missing_the_claim_is_bounded(evidence: Callable[..., Evidence]) -> None:
+    metered = "model | token_kind | tokens\nm | output | 70\nnew | output | 900"
+    claims = CAUSE.claim(evidence(calls=CALLS, metered=metered))
+    assert claims.select("claimed_tokens", "tokens_low", "tokens_high", "basis").rows() == [
+        (900, 0, 900, "bounded")
+    ]
