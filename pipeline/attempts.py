@@ -70,9 +70,9 @@ def http_attempts(
         .join(calls.select("call", call_provider="provider"), on="call", how="left", maintain_order="left")
         .with_columns(pl.coalesce("_host", "call_provider", pl.lit(UNKNOWN)).alias("provider"))
     )
-    alone = pl.when(pl.col("call").is_null()).then(pl.col("node"))
-    order = pl.struct("started_at", "node").rank("ordinal").over("call", alone).cast(pl.Int64)
-    return placed.with_columns(order.alias("attempt_number"))
+    ordered = placed.with_columns(pl.coalesce("call", "node").alias("cluster"))
+    ordered = _counted(ordered.sort("cluster", "started_at", "node"))
+    return ordered.with_columns((pl.col("turn") + 1).alias("attempt_number"))
 
 
 def _http_spans(nodes: pl.DataFrame, parent: pl.Series, providers: Sequence[Provider]) -> pl.DataFrame:
@@ -106,36 +106,19 @@ def _beside(http: pl.DataFrame, nodes: pl.DataFrame, members: pl.DataFrame) -> p
     back-offs are longer than what lies between two parallel starts; what is left over goes to the call that
     started last before it.
     """
-    blank = pl.col("parent_span_id").fill_null("")
-    spans = nodes.select(*_FAMILY, "started_at", "ended_at")[members["node"]]
-    running = (
-        pl.concat([members.select("call"), spans], how="horizontal")
-        .with_columns(blank)
-        .group_by("call", *_FAMILY)
-        .agg(pl.col("started_at").min(), pl.col("ended_at").max())
-        .sort(*_FAMILY, "started_at", "call")
+    waiting = http.select("node", *_FAMILY, "started_at").with_columns(pl.col("parent_span_id").fill_null(""))
+    running = _clusters(_running(waiting, nodes, members))
+    latest = waiting.sort("started_at", "node").join_asof(
+        running.rename({"call": "latest", "ended_at": "latest_end"})
+        .drop("turn")
+        .sort("started_at", "latest"),
+        on="started_at",
+        by=_FAMILY,
+        strategy="backward",
+        check_sortedness=False,
     )
-    before = pl.col("ended_at").cum_max().shift(1).over(_FAMILY)
-    opens = (before.is_null() | (pl.col("started_at") > before)).cast(pl.Int64)
-    running = running.with_columns(opens.cum_sum().over(_FAMILY).alias("cluster")).with_columns(
-        pl.int_range(pl.len()).over(*_FAMILY, "cluster").alias("turn")
-    )
-    started = running.sort("started_at", "call")
-    latest = (
-        http.with_columns(blank)
-        .select("node", *_FAMILY, "started_at")
-        .sort("started_at", "node")
-        .join_asof(
-            started.rename({"call": "latest", "ended_at": "latest_end"}).drop("turn"),
-            on="started_at",
-            by=_FAMILY,
-            strategy="backward",
-            check_sortedness=False,
-        )
-        .filter(pl.col("latest").is_not_null())
-        .with_columns(pl.int_range(pl.len()).over(*_FAMILY, "cluster").alias("turn"))
-    )
-    by_turn = latest.join(running, on=[*_FAMILY, "cluster", "turn"], how="left", suffix="_call")
+    latest = _counted(latest.drop_nulls("latest").sort("cluster", "started_at", "node"))
+    by_turn = latest.join(running, on=["cluster", "turn"], how="left", suffix="_call")
     encloses = pl.col("started_at").is_between(pl.col("started_at_call"), pl.col("ended_at"))
     fallback = pl.when(pl.col("started_at") <= pl.col("latest_end")).then(pl.col("latest"))
     return (
@@ -143,3 +126,30 @@ def _beside(http: pl.DataFrame, nodes: pl.DataFrame, members: pl.DataFrame) -> p
         .filter(pl.col("call").is_not_null())
         .select("node", "call")
     )
+
+
+def _running(waiting: pl.DataFrame, nodes: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    """From when to when each call ran, among the siblings of attempts that wait for one."""
+    spans = nodes.select(*_FAMILY, "started_at", "ended_at")[members["node"]]
+    return (
+        pl.concat([members.select("call"), spans], how="horizontal")
+        .with_columns(pl.col("parent_span_id").fill_null(""))
+        .join(waiting, on=_FAMILY, how="semi")
+        .group_by("call", *_FAMILY)
+        .agg(pl.col("started_at").min(), pl.col("ended_at").max())
+    )
+
+
+def _clusters(running: pl.DataFrame) -> pl.DataFrame:
+    """`cluster`: siblings of which each starts before the last one ended; `turn`: place in it, from 0."""
+    table = running.sort(*_FAMILY, "started_at", "call")
+    goes_on = pl.col("started_at") <= pl.col("ended_at").shift(1)
+    same = pl.all_horizontal([pl.col(name) == pl.col(name).shift(1) for name in _FAMILY])
+    opens = ~(same & goes_on).fill_null(False)
+    return _counted(table.with_columns(opens.cast(pl.Int64).cum_sum().alias("cluster")))
+
+
+def _counted(table: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a cluster, counted from 0 in the order in which they stand."""
+    place = table.with_row_index("turn").with_columns(pl.col("turn").cast(pl.Int64))
+    return place.with_columns(pl.col("turn") - pl.col("turn").min().over("cluster"))

@@ -33,6 +33,26 @@ FILLED = (
 )
 """What a kept span takes from its twins where it has none itself."""
 
+_LOOKED_AT = (
+    "trace_id",
+    "parent_span_id",
+    "scope_name",
+    "dialect",
+    "role",
+    "status",
+    "started_at",
+    "ended_at",
+    "request_model",
+    "response_model",
+    "response_id",
+    "request_id",
+    "logged_input",
+    "usage_quality",
+    "has_wrong_output",
+    *KIND_COLUMNS,
+)
+"""What telling calls apart takes: few columns, because there are many spans."""
+
 _ROLES = ("call", "server", "duplicate", "aggregate")
 _QUALITIES = ("recorded", "partial", "estimated", "placeholder", "false_zero", "absent")
 
@@ -51,31 +71,35 @@ class Grouped(NamedTuple):
 
 def group_spans(nodes: pl.DataFrame, parent: pl.Series, dialects: Sequence[Dialect]) -> Grouped:
     """Return the calls behind the LLM spans of `nodes` (one row per span, in the order of the tree)."""
-    ancestor = nearest(parent, nodes["is_llm"])
-    llm = (
-        nodes.with_row_index("node")
-        .with_columns(ancestor.alias("ancestor"))
-        .filter("is_llm")
-        .with_columns(*_preference(dialects))
-    )
+    index = pl.Series("node", range(nodes.height), dtype=pl.UInt32).filter(nodes["is_llm"])
+    ancestor = nearest(parent, nodes["is_llm"]).gather(index)
+    llm = nodes.select(_LOOKED_AT)[index].with_columns(index, ancestor.alias("ancestor"))
     paired = groups(llm.filter(pl.col("role") != "aggregate"))
-    members = (
-        llm.join(paired, on="node", how="left", maintain_order="left")
-        .with_columns(pl.coalesce("group", "node").alias("group"))
-        .sort("group", "_lacks_usage", "_role", "_quality", "_rank", "_size", "started_at", "node")
-    )
+    members = _members(llm, paired, dialects)
     candidates = members.unique("group", keep="first", maintain_order=True)
-    candidates = candidates.with_columns(_above(members, candidates).alias("above"))
+    leaves = nodes.select("role", "status", "started_at", *KIND_COLUMNS)[candidates["node"]]
     nesting = resolve_nesting(
-        candidates.select("above", "role", "has_usage", "status", "started_at", *KIND_COLUMNS)
+        leaves.with_columns(_above(members, candidates).alias("above"), HAS_USAGE.alias("has_usage"))
     )
     target = candidates["node"].gather(nesting.stands_for)
     verdicts = candidates.select("group", kept="node").with_columns(nesting.reason, target.alias("call"))
-    remainders = nesting.remainder.select(
-        pl.lit(candidates["node"]).gather("row").alias("call"), *KIND_COLUMNS
+    rest = nesting.remainder
+    known = rest.select(KIND_COLUMNS).with_columns(candidates["node"].gather(rest["row"]).alias("call"))
+    kept = candidates.filter(nesting.reason.is_null()).select("group", call="node").sort("call")
+    calls = pl.concat([nodes[kept["call"]], kept], how="horizontal")
+    return Grouped(_filled(calls, members, nodes), _judged(members, verdicts), known)
+
+
+def _members(llm: pl.DataFrame, paired: pl.DataFrame, dialects: Sequence[Dialect]) -> pl.DataFrame:
+    """LLM spans by group, in each the one to keep first: usage, the client's own, quality, dialect."""
+    order = ["_lacks_usage", "_role", "_quality", "_rank", "_size", "started_at", "node"]
+    return (
+        llm.with_columns(*_preference(dialects))
+        .select("ancestor", "role", *order)
+        .join(paired, on="node", how="left", maintain_order="left")
+        .with_columns(pl.coalesce("group", "node").alias("group"))
+        .sort("group", *order)
     )
-    kept = candidates.filter(nesting.reason.is_null()).rename({"node": "call"})
-    return Grouped(_filled(kept, members), _members(members, verdicts), remainders)
 
 
 def _preference(dialects: Sequence[Dialect]) -> list[pl.Expr]:
@@ -83,7 +107,6 @@ def _preference(dialects: Sequence[Dialect]) -> list[pl.Expr]:
     ranks = {dialect.code: dialect.rank for dialect in dialects}
     known = pl.sum_horizontal([pl.col(name).is_not_null() for name in KIND_COLUMNS])
     return [
-        HAS_USAGE.alias("has_usage"),
         (~HAS_USAGE).alias("_lacks_usage"),
         _position("role", _ROLES).alias("_role"),
         _position("usage_quality", _QUALITIES).alias("_quality"),
@@ -112,23 +135,22 @@ def _above(members: pl.DataFrame, candidates: pl.DataFrame) -> pl.Series:
     return pl.select(pl.when(~is_cut).then(above)).to_series()
 
 
-def _filled(kept: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
-    several = members.filter(pl.len().over("group") > 1)
-    values = several.group_by("group", maintain_order=True).agg(
-        *[pl.col(name).drop_nulls().first().alias(f"{name}_twin") for name in FILLED],
+def _filled(calls: pl.DataFrame, members: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
+    """What the kept span lacks comes from its twins, best first; the owner is the client's span."""
+    several = members.filter(pl.len().over("group") > 1).select("group", "node", "_role")
+    wide = pl.concat([several, nodes.select(FILLED)[several["node"]]], how="horizontal")
+    values = wide.group_by("group", maintain_order=True).agg(
+        *[pl.col(name).drop_nulls().first() for name in FILLED],
         pl.col("node").sort_by("_role", maintain_order=True).first().alias("owner"),
     )
-    return (
-        kept.join(values, on="group", how="left", maintain_order="left")
-        .with_columns(
-            *[pl.coalesce(name, f"{name}_twin").alias(name) for name in FILLED],
-            pl.coalesce("owner", "call").alias("owner"),
-        )
-        .drop([f"{name}_twin" for name in FILLED])
+    found = calls.select("group").join(values, on="group", how="left", maintain_order="left")
+    return calls.with_columns(
+        *[pl.coalesce(pl.col(name), found[name]).alias(name) for name in FILLED],
+        pl.coalesce(found["owner"], pl.col("call")).alias("owner"),
     )
 
 
-def _members(members: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
+def _judged(members: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
     twin = (
         pl.when(pl.col("role") == "server")
         .then(pl.lit("server_span"))

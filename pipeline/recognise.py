@@ -86,12 +86,13 @@ def _quirk_applies(quirk: Quirk) -> pl.Expr:
 def _with_dialect(spans: pl.DataFrame, dialects: Sequence[Dialect]) -> pl.DataFrame:
     prefixes = [prefix for dialect in dialects for prefix in dialect.span_names]
     marks = [pl.when(pl.col("name").str.starts_with(p)).then(pl.lit(p)) for p in prefixes]
-    marked = spans.with_columns(pl.coalesce([*marks, pl.lit("")]).alias("_mark"))
-    keys = ["scope_name", "scope_version", "_mark"]
-    found = marked.select(keys).unique()
+    mark = pl.coalesce([*marks, pl.lit("")]).alias("mark")
+    keys = spans.select("scope_name", "scope_version", mark)
+    found = keys.unique()
     codes = [_choose(dialects, *row) for row in found.iter_rows()]
     table = found.with_columns(pl.Series("dialect", codes, dtype=pl.String))
-    return marked.join(table, on=keys, how="left", maintain_order="left").drop("_mark")
+    chosen = keys.join(table, on=keys.columns, how="left", maintain_order="left")
+    return spans.with_columns(chosen["dialect"])
 
 
 def _choose(dialects: Sequence[Dialect], scope: str, version: str, mark: str) -> str | None:
