@@ -33,10 +33,10 @@ def _codes(found) -> list[str]:
 
 def test_cost_rows_become_charges(billed, cost) -> None:
     rows = cost(f"""
-        {DAY} | line_item  | model  | token_kind | service_tier | quantity | quantity_unit | amount | cost_type
-        {ONE} | o1, input  | o1     | cache_read | null         | 2.5      | 1000_tokens   | 0.0063 | tokens
-        {ONE} | web search | null   | null       | null         | 3        | null          | 0.03   | fee
-        {TWO} | o3, output | o3     | output     | batch        | 7        | null          | 1.1    | tokens
+        {DAY} | line_item  | model | token_kind | service_tier | quantity | quantity_unit | amount | cost_type
+        {ONE} | o1, input  | o1    | cache_read | null         | 2.5      | 1000_tokens   | 0.0063 | tokens
+        {ONE} | web search | null  | null       | null         | 3        | null          | 0.03   | fee
+        {TWO} | o3, output | o3    | output     | batch        | 7        | null          | 1.1    | tokens
     """)
 
     found = billed(cost=rows)
@@ -47,8 +47,8 @@ def test_cost_rows_become_charges(billed, cost) -> None:
             (
                 date(2026, 10, 1),
                 "usage",
-                "gpt-4o-2024-08-06",
-                "input_uncached",
+                "o1-2024-12-17",
+                "cache_read",
                 "all",
                 Decimal(2500),
                 Decimal("0.0063"),
