@@ -200,6 +200,8 @@ def _conflict(row: list[Any], lost: list[tuple[int, int]]) -> str | None:
 
 
 def _labels(keys: tuple[str, ...], values: list[Any]) -> str:
+    if not any(values):
+        return "{}"
     present = {key: value for key, value in zip(keys, values, strict=True) if value is not None}
     return msgspec.json.encode(present).decode()
 

@@ -52,9 +52,7 @@ def count(value: Any) -> int:
 
 
 def _whole(value: Any) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
+    if type(value) is int:
         return value
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
@@ -85,13 +83,13 @@ def http_status(value: Any) -> int | None:
 
 def text(value: Any) -> str | None:
     """Return text of at most MAX_TEXT characters; the first item of a list; null when there is none."""
+    if isinstance(value, str):
+        return value.strip()[:MAX_TEXT] or None
     if isinstance(value, list):
-        value = value[0] if value else None
+        return text(value[0]) if value else None
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)[:MAX_TEXT]
-    return value.strip()[:MAX_TEXT] or None if isinstance(value, str) else None
+    return str(value)[:MAX_TEXT] if isinstance(value, int | float) else None
 
 
 def flag(value: Any) -> bool | None:

@@ -66,7 +66,7 @@ def times(span: Span) -> tuple[int, int]:
 
 
 def _nanoseconds(value: Any, name: str) -> int:
-    if isinstance(value, str) and _DIGITS.fullmatch(value):
+    if type(value) is str and _DIGITS.fullmatch(value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
