@@ -69,8 +69,9 @@ def headline(company: str, month: Month, row: Mapping[str, Any], teams: pl.DataF
     traced, rest = (quantize(Decimal(teams[name].sum()), CENT) for name in ("traced_usd", "unexplained_usd"))
     share = abs(rest) * 100 / billed if billed else Decimal(0)
     return (
-        f"{name}: {company} was billed ${billed:,.2f}. The traces add up to ${traced:,.2f} at the expected rates; of "
-        f"the difference of {_signed(billed - traced)}, {_signed(billed - traced - rest)} is explained and "
+        f"{name}: {company} was billed ${billed:,.2f}. The traces add up to ${traced:,.2f} at the expected "
+        f"rates; of the difference of {_signed(billed - traced)}, {_signed(billed - traced - rest)} is "
+        "explained and "
         f"{_signed(rest)} ({share:.1f} % of the bill) is not."
     )
 
