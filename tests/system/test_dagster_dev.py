@@ -1,5 +1,6 @@
 """The real thing: `dagster dev` serves the graph, its daemon takes a run, the month is published."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -107,12 +108,17 @@ def server(demo: Path, tmp_path_factory) -> Iterator[Server]:
             assert _wait(lambda: served.ask("{ version }"), 90), (home / "dev.log").read_text("utf-8")
             yield served
         finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """Ask, as Ctrl-C does, then end what is left of its group: it leaves a code server to its heartbeat."""
+    process.send_signal(signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(15)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def test_a_month_is_closed_under_dagster_dev(server: Server, demo: Path) -> None:
