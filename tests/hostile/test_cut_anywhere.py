@@ -70,7 +70,7 @@ def test_every_whole_line_before_the_cut_is_kept(
 def test_noise_in_a_line_never_hurts_the_others(
     tmp_path: Path, dump: bytes, place: float, noise: bytes
 ) -> None:
-    at = int(len(dump) * place)
+    at = max(int(len(dump) * place), 4)  # the first bytes of a file say how it is compressed
     path = tmp_path / "dump"
     path.write_bytes(dump[:at] + noise + dump[at:])
     lines, *_ = _read(path)
