@@ -1,16 +1,20 @@
 """The graph is the registry of tables, from the files to the pages."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
+import reports
 from assets.close import CHECKS
 from assets.definitions import build_defs, defs
 from assets.factory import key_of
 from assets.jobs import monthly_close
 from assets.partitions import MONTHS
 from assets.raw import SOURCES
+from assets.report import PAGE_READS
 from pipeline.settings import Source
 from schemas.tables import TABLES
 
@@ -65,6 +69,13 @@ def test_lineage_leads_from_every_page_back_to_the_files(page) -> None:
         waiting += [dep.asset_key.to_user_string() for dep in SPECS[key].deps]
 
     assert {f"source/{kind}" for kind in ("traces", "usage", "cost", "invoice")} <= seen
+
+
+def test_pages_depend_on_the_tables_that_the_reports_name() -> None:
+    sources = [path.read_text("utf-8") for path in Path(reports.__file__).parent.glob("*.py")]
+    named = {name for text in sources for name in re.findall(r'"((?:raw|core|recon|report)\.[a-z_]+)"', text)}
+
+    assert named == set(PAGE_READS)
 
 
 def test_every_law_blocks() -> None:
