@@ -1,0 +1,49 @@
+"""A small simulated month on disk, closed once; tests change copies of it."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from assets.close import close_month, load_settings
+from pipeline.period import Month
+from pipeline.simulator import world
+
+MONTH = Month.parse("2026-10")
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a simulated month, not closed."""
+    folder = tmp_path_factory.mktemp("world")
+    world.write(folder, seed=11, month="2026-10", calls=500)
+    return folder
+
+
+@pytest.fixture
+def month_folder(pristine: Path, tmp_path: Path) -> Path:
+    """A copy of the month that a test may change."""
+    return Path(shutil.copytree(pristine, tmp_path / "month"))
+
+
+@pytest.fixture(scope="session")
+def close() -> Callable[[Path], dict[str, str]]:
+    """Close the month of a folder; return the hashes of its exported tables by file name."""
+
+    def run(folder: Path) -> dict[str, str]:
+        published = close_month(load_settings(folder / "tallystick.toml"), MONTH).folder
+        tables = [path for path in published.iterdir() if path.suffix in {".parquet", ".csv"}]
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(tables)}
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def expected(
+    pristine: Path, close: Callable[[Path], dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """The hashes of the month as it is."""
+    folder = tmp_path_factory.mktemp("closed") / "month"
+    return close(Path(shutil.copytree(pristine, folder)))
