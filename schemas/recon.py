@@ -79,7 +79,7 @@ class Claim(_Cell):
 
 
 class Bridge(_Cell):
-    """One row per cell, team, service, feature and step: adds up exactly to the metered tokens of the cell."""
+    """One row per cell, team, service, feature and step: adds up exactly to the cell's metered tokens."""
 
     team: str = column("Team; `unowned` and `uninstrumented` are pools.")
     service: str = column("Service; `unknown` when the resource names none.")
