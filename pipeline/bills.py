@@ -146,8 +146,16 @@ def _in_dollars(rows: pl.DataFrame, settings: Settings) -> pl.Series:
 
 
 def _unmapped(charges: pl.DataFrame, month: Month) -> pl.DataFrame:
-    """One row per SKU that no table reads and per model that is no id, with what it costs."""
+    """One row per SKU that no table reads and per model that is no id, with what it costs.
+
+    A line of an invoice that only sums up is no riddle where the account's cost export has the detail.
+    """
+    detailed = charges.filter((pl.col("origin") == "cost") & pl.col("token_kind").is_not_null())
+    is_detailed = pl.struct("provider", "account").is_in(
+        detailed.select(pl.struct("provider", "account").unique()).to_series().implode()
+    )
     is_usage = (pl.col("category") == "usage") | (pl.col("cost_type") == "unknown")
+    is_usage &= ~((pl.col("origin") == "invoice") & is_detailed)
     is_sku = is_usage & ~pl.col("token_kind").is_in(TOKEN_KINDS).fill_null(value=False)
     cases = (
         (

@@ -2,20 +2,37 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from pipeline.provider import Reject
 
 _ADVICE = "Correct the line, or export the file again."
+_INVALID = re.compile("[\udc80-\udcff]")
+
+
+class Record(NamedTuple):
+    """A line, or several that a quoted cell spans: number of the first, cells, and what is wrong."""
+
+    line: int
+    cells: list[str]
+    problem: tuple[str, str] | None = None
 
 
 class Sheet(NamedTuple):
-    """The header in lower case, the lines as cells by column, and the lines that are none."""
+    """The header in lower case, the records with as many cells as it, and the records that are none."""
 
     header: tuple[str, ...]
-    rows: list[tuple[int, dict[str, str]]]
+    lines: list[int]
+    cells: list[list[str]]
     rejects: list[Reject]
+
+    def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
+        """Yield each line with its cells by column, stripped; blank ones are left out."""
+        for line, cells in zip(self.lines, self.cells, strict=True):
+            named = zip(self.header, cells, strict=True)
+            yield line, {name: cell.strip() for name, cell in named if cell.strip()}
 
 
 def header_of(head: bytes) -> frozenset[str]:
@@ -27,45 +44,45 @@ def header_of(head: bytes) -> frozenset[str]:
 
 
 def sheet(content: bytes) -> Sheet:
-    """Return the lines of a file; cells are stripped, blank ones left out, blank lines skipped."""
+    """Return the records of a file; blank lines are skipped."""
     text = content.decode("utf-8-sig", "surrogateescape")
-    lines = list(_lines(text))
-    start = next((i for i, (_, cells, _) in enumerate(lines) if cells), len(lines))
-    header = tuple(cell.strip().lower() for cell in lines[start][1]) if start < len(lines) else ()
-    rows: list[tuple[int, dict[str, str]]] = []
-    rejects: list[Reject] = []
-    for number, cells, problem in lines[start + 1 :]:
-        bad = problem or _problem(cells, len(header))
-        if bad:
-            rejects.append(Reject(number, 0, None, bad[0], bad[1], _ADVICE))
-        elif cells:
-            named = zip(header, cells, strict=False)
-            rows.append((number, {name: cell.strip() for name, cell in named if cell.strip()}))
-    return Sheet(header, rows, rejects)
+    may_be_invalid = _INVALID.search(text) is not None
+    found = (record for record in _records(text) if record.cells or record.problem)
+    header = tuple(cell.strip().lower() for cell in next(found, Record(0, [])).cells)
+    result = Sheet(header, [], [], [])
+    for record in found:
+        problem = record.problem or _problem(record.cells, len(header), may_be_invalid)
+        if problem:
+            result.rejects.append(Reject(record.line, 0, None, *problem, _ADVICE))
+        else:
+            result.lines.append(record.line)
+            result.cells.append(record.cells)
+    return result
 
 
-def _problem(cells: list[str], width: int) -> tuple[str, str] | None:
-    if cells and len(cells) != width:
+def _problem(cells: list[str], width: int, may_be_invalid: bool) -> tuple[str, str] | None:
+    if len(cells) != width:
         return "bad_line", f"The line has {len(cells)} cells, the header {width}."
-    if any("\udc80" <= char <= "\udcff" for cell in cells if not cell.isascii() for char in cell):
+    if may_be_invalid and any(_INVALID.search(cell) for cell in cells):
         return "invalid_utf8", "The text is not valid UTF-8."
     return None
 
 
-def _lines(text: str) -> Iterator[tuple[int, list[str], tuple[str, str] | None]]:
-    """Yield number, cells and problem of each record; with a broken quote every line stands alone."""
+def _records(text: str) -> Iterator[Record]:
+    """Yield the records of a text; with a broken quote in it every line stands alone."""
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        found = []
-        before = 0
-        for cells in reader:
-            found.append((before + 1, cells, None))
-            before = reader.line_num
-        yield from found
+        yield from list(_quoted(text))
     except csv.Error:
         for number, line in enumerate(text.split("\n"), 1):
             try:
-                cells = next(csv.reader([line.rstrip("\r")], strict=True), [])
-                yield number, cells, None
+                yield Record(number, next(csv.reader([line.rstrip("\r")], strict=True), []))
             except csv.Error as error:
-                yield number, [], ("bad_line", f"Not CSV: {error}.")
+                yield Record(number, [], ("bad_line", f"Not CSV: {error}."))
+
+
+def _quoted(text: str) -> Iterator[Record]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    before = 0
+    for cells in reader:
+        yield Record(before + 1, cells)
+        before = reader.line_num

@@ -49,7 +49,7 @@ def parse_csv(content: bytes) -> Parsed:
     lines = sheet(content)
     invoices: dict[str, Manifest] = {}
     previous = ""
-    for number, cells in lines.rows:
+    for number, cells in lines.rows():
         previous = cells.get("invoice_id", previous)
         manifest = invoices.setdefault(previous, Manifest(number, {}, []))
         for name in HEADER:

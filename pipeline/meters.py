@@ -61,12 +61,13 @@ def meter(  # noqa: PLR0913, PLR0917 - the four raw tables that it reads, and wh
         _steps(billed, "invoice", pl.lit(ALL), pl.lit("invoice")),
     ]
     rows = pl.concat(parts)
+    filled = rows.filter(~pl.col("is_empty"))
     covered = pl.concat([rows.select(*_STEP, "bucket_end_at", "grouping"), _log_coverage(log_days)])
     return Meters(
-        _metered(rows.filter(~pl.col("is_empty")), month),
+        _metered(filled, month),
         _coverage(covered, month),
         logged.with_columns(month=pl.lit(str(month))).select(Request.empty().columns).sort(pl.all()),
-        _unmapped(rows, month),
+        _unmapped(filled, month),
         assemble([findings, incomplete(covered, month, "incomplete_export", "The meter")]),
     )
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pipeline.errors import SourceError
@@ -223,5 +224,10 @@ def _with_grouping(row: dict[str, Any], names: set[str], defaults: dict[str, str
         **row,
         **{key: sent.get(key, value) for key, value in filled.items()},
         "grouping": "+".join(sorted(names)),
-        "dimensions": json.dumps(sent, sort_keys=True, separators=(",", ":")),
+        "dimensions": _as_json(tuple(sorted(sent.items()))),
     }
+
+
+@lru_cache(maxsize=4096)
+def _as_json(items: tuple[tuple[str, Any], ...]) -> str:
+    return json.dumps(dict(items), separators=(",", ":"))

@@ -69,11 +69,12 @@ def _missing(lines: Sheet) -> str | None:
 
 def _frame(lines: Sheet) -> pl.DataFrame:
     """Cells as text with the names of the contract, times and counts also as numbers."""
-    names = dict.fromkeys([*_WORDS, "part", "started_at", *_present(lines)])
-    columns = {name: [row.get(name) for _, row in lines.rows] for name in names}
+    cells = dict(zip(lines.header, zip(*lines.cells, strict=True), strict=True)) if lines.cells else {}
+    names = list(dict.fromkeys([*_WORDS, "part", "started_at", *_present(lines)]))
+    stripped = [pl.col(name).str.strip_chars().replace("", None) for name in names]
     text = pl.DataFrame(
-        {"line": [line for line, _ in lines.rows], **columns}, schema=_text_schema(list(names))
-    )
+        {"line": lines.lines, **{name: cells.get(name) for name in names}}, schema=_text_schema(names)
+    ).with_columns(stripped)
     zoned = pl.col("started_at").str.replace(r"[Zz]$", "+00:00").str.replace(" ", "T")
     zoned = pl.when(zoned.str.contains(_NO_OFFSET)).then(zoned).otherwise(zoned + "+00:00")
     return text.with_columns(

@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
+import polars as pl
 import pytest
 
 from pipeline.bills import bill
@@ -222,6 +223,17 @@ def test_a_usage_line_without_a_kind_is_listed_with_its_dollars(billed, invoices
         ("sku", "API usage", Decimal(12)),
         ("sku", "odd", Decimal(3)),
     ]
+
+
+def test_an_invoice_line_that_sums_up_is_no_riddle_where_the_cost_export_has_the_detail(
+    billed, cost, invoices
+) -> None:
+    detail = cost(f"{DAY} | line_item | token_kind | amount\n{ONE} | a, output | output | 12")
+    lines = invoices("account | description | amount | total\nmain | sum | 12 | 12\nother | sum | 9 | 9")
+
+    found = billed(cost=detail, invoices=lines.with_columns(provider=pl.lit("openai")))
+
+    assert found.unmapped.select("account", "value", "usd").rows() == [("other", "sum", Decimal(9))]
 
 
 def test_other_currencies_take_the_configured_rate(billed, invoices) -> None:

@@ -105,6 +105,7 @@ def test_an_empty_bucket_is_covered_and_has_no_row(usage) -> None:
     assert found.metered["output_tokens"].to_list() == [3]
     assert found.coverage["bucket_start_at"].dt.day().to_list() == [1, 2]
     assert set(found.coverage["grouping"]) == {"model"}
+    assert found.unmapped.is_empty()
 
 
 STATED = """
