@@ -201,7 +201,7 @@ class _Landing:
         table = TABLE_OF_KIND[item.source.kind]
         row = dict(row)
         for piece in read_file(item, self.options):
-            row["rows_kept"] += self.warehouse.insert(table, piece.rows)
+            row["rows_kept"] += self.warehouse.insert(table, piece.rows) if piece.rows.height else 0
             row["rows_quarantined"] += self._quarantine(item, piece.rejects)
             row["rows_read"] += piece.read
             row["format"] = piece.format if piece.format != "unknown" else row["format"]
@@ -234,6 +234,8 @@ class _Landing:
         self.manifest.release(item.key, self.keys, self.wanted)
 
     def _quarantine(self, item: Offered, rejects: list[Reject]) -> int:
+        if not rejects:
+            return 0
         frame = pl.DataFrame(rejects, schema=_REJECT, orient="row").with_columns(
             pl.lit(item.source.name).alias("source"),
             pl.lit(item.file.uri).alias("uri"),
