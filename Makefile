@@ -30,8 +30,8 @@ demo: $(READY) ## Make a seeded month of a company, close it, and say where the 
 test: check ## Do everything that a change must pass (the same as check)
 
 check: $(READY) ## Format, lint, import rules, types, tests
-	$(BIN)/ruff format --check --quiet .
-	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/pytest $(PYTEST)
