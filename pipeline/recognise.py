@@ -55,7 +55,7 @@ def recognise(spans: pl.DataFrame, dialects: Sequence[Dialect]) -> pl.DataFrame:
             pl.when(pl.col("role").is_not_null()).then(pl.col("dialect")).alias("dialect"),
             word.replace(OPERATIONS).fill_null("unknown").alias("operation"),
         )
-        .with_columns(pl.col("role").is_in(["call", "server", "duplicate", "aggregate"]).alias("is_llm"))
+        .with_columns((pl.col("role") != "auxiliary").fill_null(False).alias("is_llm"))
     )
 
 

@@ -24,7 +24,7 @@ def nearest(parent: pl.Series, stop: pl.Series) -> pl.Series:
     """Return the index of each row's nearest ancestor where `stop` is true; null when there is none."""
     jump = parent
     for _ in range(_JUMPS):
-        going = jump.is_not_null() & ~stop.gather(jump).fill_null(True)
+        going = jump.is_not_null() & ~stop.gather(jump).fill_null(False)
         if not going.any():
             return jump
         jump = _where(going, jump.gather(jump), jump)
