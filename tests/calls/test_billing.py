@@ -1,0 +1,163 @@
+"""Who bills a call, on which account, as which model, and what nobody bills."""
+
+import polars as pl
+import pytest
+
+from pipeline.settings import Models, Scope, Settings
+
+USAGE = {"input_tokens": 10, "output_tokens": 5}
+
+
+def known(*rows: tuple[str, str, str]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=["provider", "account", "model"], orient="row")
+
+
+def place(calls) -> tuple[str, str]:
+    return calls.calls.select("provider", "account").row(0)
+
+
+@pytest.mark.parametrize(
+    ("host", "provider"),
+    [
+        ("api.openai.com", "openai"),
+        ("API.GROQ.COM", "groq"),
+        ("acme.openai.azure.com", "azure.ai.openai"),
+        ("localhost", "self_hosted"),
+        ("10.1.2.3", "self_hosted"),
+        ("::1", "self_hosted"),
+        ("vllm", "self_hosted"),
+        ("llm.prod.internal", "self_hosted"),
+        ("evil-api.openai.com.example.org", "openai"),
+        ("llm.example.org", "openai"),
+        ("8.8.8.8", "openai"),
+    ],
+)
+def test_the_host_says_who_bills_and_a_strange_public_host_is_not_self_hosted(
+    resolved, host, provider
+) -> None:
+    calls = resolved({"server_address": host, "request_model": "gpt-5", **USAGE})
+
+    assert place(calls)[0] == provider
+
+
+def test_a_strange_host_with_a_model_of_somebody_else_is_unknown(resolved) -> None:
+    calls = resolved({"server_address": "llm.example.org", "request_model": "claude-sonnet-4-5", **USAGE})
+
+    assert place(calls) == ("unknown", "unknown")
+
+
+def test_a_private_host_with_a_model_that_the_account_meters_is_a_gateway(resolved) -> None:
+    meters = known(("openai", "acme", "gpt-5"))
+    calls = resolved({"server_address": "litellm", "account": "acme", **USAGE}, known=meters)
+
+    assert place(calls) == ("openai", "acme")
+    assert calls.calls["not_billed_reason"].to_list() == [None]
+
+
+def test_the_accounts_own_meter_comes_before_the_word_of_the_instrumentation(resolved) -> None:
+    meters = known(("groq", "acme", "llama3-8b-8192"), ("openai", "acme", "gpt-5"))
+    calls = resolved({"account": "acme", "request_model": "llama3-8b-8192", **USAGE}, known=meters)
+
+    assert place(calls) == ("groq", "acme")
+
+
+def test_two_providers_that_meter_the_model_decide_nothing(resolved) -> None:
+    meters = known(("groq", "acme", "m"), ("together", "acme", "m"))
+    calls = resolved({"account": "acme", "request_model": "m", **USAGE}, known=meters)
+
+    assert place(calls) == ("openai", "acme")
+
+
+def test_without_an_account_the_only_provider_that_meters_the_model_bills(resolved) -> None:
+    meters = known(("groq", "g", "llama3"), ("openai", "o", "gpt-5"))
+
+    assert place(resolved({"request_model": "llama3", **USAGE}, known=meters)) == ("groq", "g")
+
+
+def test_the_models_prefix_is_the_last_resort(resolved) -> None:
+    calls = resolved({"provider_logged": None, "request_model": "claude-sonnet-4-5", **USAGE})
+
+    assert place(calls) == ("anthropic", "anthropic")
+
+
+def test_nothing_known_is_unknown(resolved) -> None:
+    calls = resolved({"provider_logged": "acme", "request_model": None, **USAGE})
+
+    assert calls.calls.select("provider", "account", "model").row(0) == ("unknown", "unknown", "unknown")
+
+
+def test_of_several_accounts_none_is_chosen(resolved) -> None:
+    meters = known(("openai", "a", "gpt-5"), ("openai", "b", "gpt-5"))
+
+    assert place(resolved(USAGE, known=meters)) == ("openai", "unknown")
+
+
+def test_the_model_that_answered_comes_first_unless_only_the_other_is_metered(resolved) -> None:
+    names = {"account": "a", "request_model": "gpt-5", "response_model": "gpt-5-2025-08-07", **USAGE}
+
+    assert resolved(names).calls["model"].to_list() == ["gpt-5-2025-08-07"]
+    assert resolved(names, known=known(("openai", "a", "gpt-5"))).calls["model"].to_list() == ["gpt-5"]
+
+
+def test_a_configured_alias_names_the_model(resolved) -> None:
+    settings = Settings(models=Models(aliases={"prod-chat": "gpt-5"}))
+    calls = resolved({"request_model": "prod-chat", **USAGE}, settings=settings)
+
+    assert calls.calls["model"].to_list() == ["gpt-5"]
+
+
+def test_a_narrower_scope_follows_from_project_or_service(resolved) -> None:
+    scope = Scope(name="shop-key", provider="openai", services=("shop*",))
+    calls = resolved({**USAGE}, {"service": "search", **USAGE}, settings=Settings(scopes=(scope,)))
+
+    assert calls.calls["scope"].to_list() == ["shop-key", "openai"]
+
+
+def test_month_is_that_of_the_providers_billing_zone(resolved) -> None:
+    at_midnight = 26 * 24 * 3600 * 1000 + 12 * 3600 * 1000  # 2026-11-01T00:00 UTC, still October in the west
+    google = {"server_address": "generativelanguage.googleapis.com"}
+    calls = resolved({"at": at_midnight, **USAGE}, {"at": at_midnight, **google, **USAGE})
+
+    assert calls.calls["month"].to_list() == ["2026-11", "2026-10"]
+    assert sorted(calls.traced["month"].to_list()) == ["2026-10", "2026-11"]
+
+
+FAILED = {"status": "error", "request_model": "gpt-5"}
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"cache_hit": True, **USAGE}, "gateway_cache_hit"),
+        ({"server_address": "localhost", **USAGE}, "self_hosted"),
+        ({**FAILED, "http_status": 404}, "rejected_before_output"),
+        ({**FAILED, "error_type": "RateLimitError"}, "rejected_before_output"),
+        ({**FAILED, "error_type": "openai.AuthenticationError"}, "rejected_before_output"),
+        ({**FAILED, "error_type": "429"}, "rejected_before_output"),
+        ({**FAILED, "http_status": 429, "input_tokens": 10}, "rejected_before_output"),
+        ({**FAILED, "http_status": 503, "input_tokens": 10}, "failed_before_output"),
+        ({**FAILED, "http_status": 503}, None),
+        ({**FAILED, "http_status": 408, "input_tokens": 10}, None),
+        ({**FAILED, "error_type": "APITimeoutError"}, None),
+        ({**FAILED, "http_status": 400, "input_tokens": 10, "output_tokens": 4}, None),
+        ({"http_status": 404}, None),
+        ({**FAILED, "http_status": 400, "server_address": "a.openai.azure.com"}, None),
+        ({**FAILED, "http_status": 400, "server_address": "a.openai.azure.com", "input_tokens": 9}, None),
+        ({**FAILED, "http_status": 401, "server_address": "a.openai.azure.com"}, "rejected_before_output"),
+        ({**FAILED, "http_status": 404, "server_address": "api.groq.com"}, None),
+        ({**USAGE}, None),
+    ],
+)
+def test_what_nobody_bills_has_a_reason_and_a_doubt_has_none(resolved, given, reason) -> None:
+    calls = resolved(given)
+
+    assert calls.calls["not_billed_reason"].to_list() == [reason]
+    taken = calls.corrections.filter(pl.col("step") == "not_billed")["tokens"].sum()
+    tokens = (given.get("input_tokens") or 0) + (given.get("output_tokens") or 0)
+    assert taken == (-tokens if reason else 0)
+
+
+def test_counting_tokens_is_no_call(resolved) -> None:
+    calls = resolved({"scope": "sdk", "name": "anthropic.messages.count_tokens", "input_tokens": 99})
+
+    assert (calls.calls.height, calls.traced.height) == (0, 0)
