@@ -147,7 +147,7 @@ def _show(published: Published) -> None:
 def _tieout(published: Published) -> Table:
     table = Table(title="From metered to billed, in US dollars")
     accounts = published.tieout.select("provider", "account", "invoice_id").unique(maintain_order=True).rows()
-    table.add_column("component")
+    table.add_column("component", no_wrap=True, min_width=24)
     for provider, account, invoice in accounts:
         table.add_column(f"{provider}\n{account}\n{invoice or 'no invoice yet'}", justify="right")
     for component in published.tieout["component"].unique(maintain_order=True):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pipeline.errors import SourceError
-from pipeline.formats import detect
+from pipeline.formats import by_name, detect
 from pipeline.providers import PROVIDERS
 from pipeline.settings import Settings, Source
 from pipeline.storage import list_files, read_head
@@ -49,7 +49,10 @@ def _source(settings: Settings, source: Source) -> Iterator[Problem]:
         return
     newest = listing.files[-1]
     try:
-        detect(read_head(newest.path), source.kind, source.format)
+        if source.format:
+            by_name(source.format)
+        else:
+            detect(read_head(newest.path), source.kind, newest.path.name)
     except SourceError as error:
         yield Problem("error", where, f"{newest.uri}: {error.reason}", error.advice)
 

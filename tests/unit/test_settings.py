@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ConfigError
+from pipeline.settings import load
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "tallystick.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_ten_lines_are_a_configuration(tmp_path: Path) -> None:
+    settings = load(
+        write(
+            tmp_path,
+            """
+            company = "Acme"
+            [[sources]]
+            name = "traces"
+            kind = "traces"
+            uri = "otel/*.jsonl"
+            """,
+        )
+    )
+    assert settings.company == "Acme"
+    assert settings.output_folder == tmp_path / "output"
+    assert settings.sources[0].format is None
+
+
+def test_an_unknown_key_is_named_with_the_nearest_right_one(tmp_path: Path) -> None:
+    path = write(tmp_path, 'compny = "Acme"\n[[sources]]\nname="a"\nkind="usage"\nuri="x"\nacount="b"\n')
+    with pytest.raises(ConfigError) as error:
+        load(path)
+    assert "unknown key 'compny'. Did you mean 'company'?" in str(error.value)
+    assert "unknown key 'sources.0.acount'. Did you mean 'account'?" in str(error.value)
+
+
+def test_a_wrong_kind_is_named_with_its_value(tmp_path: Path) -> None:
+    path = write(tmp_path, '[[sources]]\nname="a"\nkind="trace"\nuri="x"\n')
+    with pytest.raises(ConfigError, match=r"sources\.0\.kind.*'traces'.*given: 'trace'"):
+        load(path)
+
+
+def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
+    source = '[[sources]]\nname="a"\nkind="usage"\nuri="x"\n'
+    with pytest.raises(ConfigError, match="'a' is used more than once"):
+        load(write(tmp_path, source * 2))
+
+
+def test_a_place_that_cannot_be_read_yet_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not a local path"):
+        load(write(tmp_path, '[[sources]]\nname="a"\nkind="usage"\nuri="s3://bucket/x"\n'))
+
+
+@pytest.mark.parametrize("content", ["company = ", "\x00", "company = 3\n"])
+def test_a_broken_file_is_named(tmp_path: Path, content: str) -> None:
+    with pytest.raises(ConfigError, match=r"tallystick\.toml"):
+        load(write(tmp_path, content))
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="tallystick demo"):
+        load(tmp_path / "nowhere.toml")
