@@ -14,8 +14,9 @@ _PLACE = [name for name in BUCKET if name != "token_kind"]
 def claim(evidence: Evidence) -> pl.DataFrame:
     """Pairs of rows per call that move tokens between kinds, by the mix of the meter in the same bucket.
 
-    Writes of unknown lifetime go to the lifetimes that the meter counts, and input without any breakdown to
-    cache reads. Exact where the meter leaves one possibility only; else the bounds are none and all. The two
+    The mix is that of the calls in question: what calls with a full breakdown account for is taken off first.
+    Writes of unknown lifetime go to the lifetimes that are left, and input without any breakdown to cache
+    reads. Exact where the meter leaves one possibility only; else the bounds are none and all. The two
     halves of a move have no variance, so that the balance keeps them together.
     """
     calls = evidence.calls.join(_mix(evidence), on=_PLACE)
@@ -36,9 +37,17 @@ def claim(evidence: Evidence) -> pl.DataFrame:
 
 
 def _mix(evidence: Evidence) -> pl.DataFrame:
-    """Metered tokens of a bucket, one column a kind."""
+    """Metered tokens of a bucket, one column a kind, less those of the calls that tell their kinds."""
     kinds = [pl.col("tokens").filter(pl.col("token_kind") == kind).sum().alias(kind) for kind in TOKEN_KINDS]
-    return evidence.metered.group_by(_PLACE).agg(kinds)
+    told = (
+        evidence.calls.filter((pl.col("cache_breakdown") == "full") & pl.col("not_billed_reason").is_null())
+        .group_by(_PLACE)
+        .agg(pl.col(f"{kind}_tokens").sum() for kind in TOKEN_KINDS)
+    )
+    mix = evidence.metered.group_by(_PLACE).agg(kinds).join(told, on=_PLACE, how="left")
+    return mix.select(
+        *_PLACE, *[(pl.col(kind) - pl.col(f"{kind}_tokens").fill_null(0)).clip(0) for kind in TOKEN_KINDS]
+    )
 
 
 def _moves(calls: pl.DataFrame, from_kind: str, to_kind: str, *, rest: str) -> pl.DataFrame:

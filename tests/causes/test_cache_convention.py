@@ -59,3 +59,16 @@ def test_a_provider_with_one_kind_of_writes_has_nothing_to_split(evidence: Calla
     calls = LUMPED.replace("call_id ", "provider | call_id").replace("1       |", "openai | 1 |", 1)
     metered = "provider | token_kind | tokens\nopenai | cache_write_other | 1000"
     assert moves(evidence(calls=calls, metered=metered)) == []
+
+
+def test_calls_that_tell_their_kinds_are_taken_off_the_mix_first(evidence: Callable[..., Evidence]) -> None:
+    calls = """
+    call_id | trace_id | span_id | cache_write_other_tokens | cache_write_1h_tokens | cache_breakdown
+    1       | t        | s       | 1000                     | null                  | lumped_writes
+    2       | t        | u       | null                     | 5000                  | full
+    """
+    metered = "token_kind | tokens\ncache_write_1h | 5000\ncache_write_5m | 1000"
+    assert moves(evidence(calls=calls, metered=metered)) == [
+        ("cache_write_5m", 1000, 1000, 1000, "exact"),
+        ("cache_write_other", -1000, -1000, -1000, "exact"),
+    ]
