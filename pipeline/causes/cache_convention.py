@@ -16,7 +16,7 @@ def claim(evidence: Evidence) -> pl.DataFrame:
 
     The mix is that of the calls in question: what calls with a full breakdown account for is taken off first.
     Writes of unknown lifetime go to the lifetimes that are left, and input without any breakdown to cache
-    reads. Exact where the meter leaves one possibility only; else the bounds are none and all. The two
+    reads. Exact where the meter has one of the kinds only; else the bounds are none and all. The two
     halves of a move have no variance, so that the balance keeps them together.
     """
     calls = evidence.calls.join(_mix(evidence), on=_PLACE)
@@ -45,9 +45,8 @@ def _mix(evidence: Evidence) -> pl.DataFrame:
         .agg(pl.col(f"{kind}_tokens").sum() for kind in TOKEN_KINDS)
     )
     mix = evidence.metered.group_by(_PLACE).agg(kinds).join(told, on=_PLACE, how="left")
-    return mix.select(
-        *_PLACE, *[(pl.col(kind) - pl.col(f"{kind}_tokens").fill_null(0)).clip(0) for kind in TOKEN_KINDS]
-    )
+    left = [(pl.col(kind) - pl.col(f"{kind}_tokens").fill_null(0)).clip(0) for kind in TOKEN_KINDS]
+    return mix.select(*_PLACE, *left, *[(pl.col(kind) > 0).alias(f"has_{kind}") for kind in TOKEN_KINDS])
 
 
 def _moves(calls: pl.DataFrame, from_kind: str, to_kind: str, *, rest: str) -> pl.DataFrame:
@@ -60,7 +59,7 @@ def _moves(calls: pl.DataFrame, from_kind: str, to_kind: str, *, rest: str) -> p
     exact_half_up = (2 * available * pl.col(to_kind) + whole) // (2 * whole)
     complement = available - (2 * available * pl.col(rest) + whole) // (2 * whole)
     moved = exact_half_up if to_kind != "cache_write_5m" else complement
-    is_exact = (pl.col(to_kind) == 0) | (pl.col(rest) == 0)
+    is_exact = ~pl.col(f"has_{rest}")
     return (
         calls.filter(whole > 0)
         .select(
