@@ -6,6 +6,7 @@ import polars as pl
 
 from pipeline.biller import UNKNOWN, with_biller
 from pipeline.identity import identify, inherited
+from pipeline.likeness import VENDORS
 from pipeline.models import with_model, with_tier
 from pipeline.provider import Provider
 from pipeline.scopes import with_scope
@@ -24,7 +25,8 @@ def meter_dimensions(
 ) -> pl.DataFrame:
     """Return `provider`, `account`, `model`, `service_tier` of calls, row by row, as the provider meters.
 
-    The model that answered comes first, unless only the model asked for is one that the meter knows.
+    The model that answered comes first, unless only the model asked for is one that the meter knows, or
+    is but for the region and vendor before it.
     """
     facts = calls.select(*_BILLED_BY, "service_tier")
     distinct = facts.unique()
@@ -32,7 +34,8 @@ def meter_dimensions(
     metered = known.select("provider", "model").unique().with_columns(pl.lit(True).alias("is_known"))
     resolved = [_resolved(billed, name, settings, metered) for name in _NAMES]
     candidates = [pl.when(found["is_known"]).then(found["model"]) for found in resolved]
-    model = pl.coalesce(*candidates, *[found["model"] for found in resolved], pl.lit(UNKNOWN))
+    bare = [_with_vendor(found, metered) for found in resolved]
+    model = pl.coalesce(*candidates, *bare, *[found["model"] for found in resolved], pl.lit(UNKNOWN))
     named = with_tier(billed.with_columns(model.alias("model")))
     table = distinct.rename(lambda name: f"_{name}").with_columns(
         named.select("provider", "account", "model", "service_tier")
@@ -54,6 +57,20 @@ def _resolved(billed: pl.DataFrame, name: str, settings: Settings, metered: pl.D
     words = billed.select("provider", pl.col(name).alias("model"))
     models = with_model(words, settings, metered)
     return models.join(metered, on=["provider", "model"], how="left", maintain_order="left")
+
+
+def _with_vendor(words: pl.DataFrame, metered: pl.DataFrame) -> pl.Series:
+    """The only metered model that is the same without region and vendor, which some instrumentations cut."""
+    bare = pl.col("model").str.replace(VENDORS, "").alias("bare")
+    only = (
+        metered.select("provider", "model", bare)
+        .group_by("provider", "bare")
+        .agg(pl.col("model").min(), pl.len().alias("count"))
+        .filter(pl.col("count") == 1)
+        .select("provider", "bare", full="model")
+    )
+    named = words.select("provider", bare)
+    return named.join(only, on=["provider", "bare"], how="left", maintain_order="left")["full"]
 
 
 def owner_dimensions(

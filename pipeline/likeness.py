@@ -21,7 +21,7 @@ COMPARED = (
     "has_wrong_output",
 )
 
-_VENDORS = r"^(?:(?:us|eu|apac|global)\.)?(?:amazon|anthropic|cohere|meta|mistral|ai21|deepseek)\."
+VENDORS = r"^(?:(?:us|eu|apac|global)\.)?(?:amazon|anthropic|cohere|meta|mistral|ai21|deepseek)\."
 """Region and vendor before a Bedrock model: some instrumentations cut them off."""
 
 
@@ -35,7 +35,7 @@ def comparable(spans: pl.DataFrame) -> pl.DataFrame:
         _known_sum(inputs).alias("whole_input"), _known_sum(outputs).alias("whole_output")
     ).with_columns(
         (pl.col("whole_input").is_not_null() | pl.col("whole_output").is_not_null()).alias("has_usage"),
-        *[pl.col(name).str.replace(_VENDORS, "") for name in ("request_model", "response_model")],
+        *[pl.col(name).str.replace(VENDORS, "") for name in ("request_model", "response_model")],
     )
 
 

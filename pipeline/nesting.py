@@ -37,7 +37,7 @@ def resolve_nesting(candidates: pl.DataFrame) -> Nesting:
     table = table.with_columns((pl.col("is_aggregate") & ~deepest & ~empty).alias("is_repeat"))
     below = _below(table)
     wrapper = _wrappers(table.with_columns(empty.alias("empty")))
-    stands = _stands_for(table, below, wrapper)
+    stands = _stands_for(table, wrapper)
     reason = (
         pl.when(empty)
         .then(pl.lit("no_usage_of_its_own"))
@@ -138,18 +138,32 @@ def _side(*prefixes: str) -> pl.Expr:
     return pl.sum_horizontal([pl.col(name).fill_null(0) for name in names])
 
 
-def _stands_for(table: pl.DataFrame, below: pl.DataFrame, wrapper: pl.Series) -> pl.Series:
-    """Follow every dropped candidate to the call that it repeats, the first below it with usage."""
+def _stands_for(table: pl.DataFrame, wrapper: pl.Series) -> pl.Series:
+    """Follow every dropped candidate to the call that it repeats, if possible one with usage.
+
+    An aggregate points at the first call right below it, else at an aggregate there, which points on.
+    """
+    worth = (
+        pl.when(pl.col("is_repeat"))
+        .then(1)
+        .when(pl.col("has_usage"))
+        .then(0)
+        .when(~pl.col("is_aggregate"))
+        .then(2)
+    )
     first = (
-        below.sort("aggregate", ~pl.col("has_usage"), "started_at", "row")
+        table.with_columns(
+            nearest(table["above"], table["is_repeat"]).alias("aggregate"), worth.alias("worth")
+        )
+        .drop_nulls(["aggregate", "worth"])
+        .sort("aggregate", "worth", "started_at", "row")
         .unique("aggregate", keep="first", maintain_order=True)
         .select("aggregate", target="row")
     )
     targets = table.select("row").join(
         first, left_on="row", right_on="aggregate", how="left", maintain_order="left"
     )["target"]
-    own = table["row"]
-    step = pl.select(pl.coalesce(targets, wrapper, own).cast(pl.UInt32)).to_series()
+    step = pl.select(pl.coalesce(targets, wrapper, table["row"]).cast(pl.UInt32)).to_series()
     for _ in range(_LEVELS):
         further = step.gather(step)
         if (further == step).all():

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from pipeline.errors import BalanceError
 from pipeline.tokens import HAS_USAGE, TOTAL
 from schemas.types import KIND_COLUMNS
 
@@ -61,11 +62,13 @@ def traced_rows(found: Occurrences, members: pl.DataFrame, owners: pl.DataFrame)
             again.with_columns(pl.lit("span_exported_again").alias("_again")),
         ]
     )
-    return (
-        table.join(members, on="node")
-        .join(owners, on="call")
-        .with_columns(pl.coalesce("_again", "reason").alias("reason"))
-    )
+    placed = table.join(members, on="node").join(owners, on="call")
+    if placed.height != table.height:
+        raise BalanceError(
+            f"{table.height - placed.height} of {table.height} spans with usage report on no call. "
+            "This is a bug in pipeline/grouping.py; please report it with the trace."
+        )
+    return placed.with_columns(pl.coalesce("_again", "reason").alias("reason"))
 
 
 _LOGGED = (

@@ -28,7 +28,7 @@ def sibling_edges(calls: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
         if pairs.is_empty():
             break
         place = pl.int_range(pl.len())
-        best = pairs.sort("score", "apart", "node", "other").filter(
+        best = pairs.sort("score", "apart", "turns", "node", "other").filter(
             place.over("node", "scope_other") == 0, place.over("other", "scope_node") == 0
         )
         found.append(best.select("node", "other"))
@@ -42,7 +42,9 @@ def _candidates(calls: pl.DataFrame) -> pl.DataFrame:
     table = (
         calls.select("trace_id", pl.col("parent_span_id").fill_null(""), *COMPARED)
         .filter(pl.col("scope_name").n_unique().over(family) > 1)
-        .sort(*family, "started_at", "node")
+        .sort(*family, "scope_name", "started_at", "node")
+        .with_columns(pl.int_range(pl.len()).over(*family, "scope_name").alias("turn"))
+        .sort(*family, "started_at", "turn", "node")
     )
     return pl.concat([_EMPTY_PAIRS, *_shifted(table, family)])
 
@@ -55,6 +57,7 @@ _EMPTY_PAIRS = pl.DataFrame(
         "scope_other": pl.String,
         "score": pl.Int32,
         "apart": pl.Duration("us"),
+        "turns": pl.Int64,
     }
 )
 
@@ -78,6 +81,7 @@ def _shifted(table: pl.DataFrame, family: list[str]) -> Iterator[pl.DataFrame]:
                 pl.col("scope_name_other").alias("scope_other"),
                 likeness("_other").cast(pl.Int32).alias("score"),
                 apart.alias("apart"),
+                (pl.col("turn") - pl.col("turn_other")).abs().alias("turns"),
             ).filter(pl.col("score").is_not_null())
         )
 

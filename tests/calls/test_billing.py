@@ -99,6 +99,21 @@ def test_the_model_that_answered_comes_first_unless_only_the_other_is_metered(re
     assert resolved(names, known=known(("openai", "a", "gpt-5"))).calls["model"].to_list() == ["gpt-5"]
 
 
+@pytest.mark.parametrize("traced", ["nova-micro-v1:0", "us.amazon.nova-micro-v1:0"])
+def test_a_model_without_its_vendor_is_the_one_that_the_meter_names(resolved, traced) -> None:
+    bedrock = {"account": "a", "provider_logged": "aws.bedrock", "request_model": traced, **USAGE}
+    meters = known(("aws.bedrock", "a", "amazon.nova-micro-v1:0"), ("aws.bedrock", "a", "amazon.titan"))
+
+    assert resolved(bedrock, known=meters).calls["model"].to_list() == ["amazon.nova-micro-v1:0"]
+
+
+def test_a_bare_model_of_two_vendors_stays_as_it_is(resolved) -> None:
+    bedrock = {"account": "a", "provider_logged": "aws.bedrock", "request_model": "command", **USAGE}
+    meters = known(("aws.bedrock", "a", "cohere.command"), ("aws.bedrock", "a", "meta.command"))
+
+    assert resolved(bedrock, known=meters).calls["model"].to_list() == ["command"]
+
+
 def test_a_configured_alias_names_the_model(resolved) -> None:
     settings = Settings(models=Models(aliases={"prod-chat": "gpt-5"}))
     calls = resolved({"request_model": "prod-chat", **USAGE}, settings=settings)

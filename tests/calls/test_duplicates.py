@@ -203,6 +203,25 @@ def test_parallel_calls_under_two_instrumentations_pair_one_to_one(resolved) -> 
     assert calls.calls["span_count"].to_list() == [2, 2]
 
 
+def test_a_burst_of_equal_calls_at_one_instant_pairs_completely(resolved) -> None:
+    rows = [{"scope": scope, "parent": "p", **usage(10, 5)} for scope in ("openai", "inference")] * 30
+    calls = resolved(*[{"id": f"{(i * 37) % 60}", **row} for i, row in enumerate(rows)])
+
+    assert calls.calls.height == 30
+    assert set(calls.calls["span_count"]) == {2}
+
+
+def test_a_hundred_nested_agents_report_on_the_one_call_below(resolved) -> None:
+    agents = [
+        {"id": f"{i}", "parent": f"{i - 1}" if i else None, "operation": "invoke_agent", **usage(10, 5)}
+        for i in range(100)
+    ]
+    calls = resolved(*agents, {"id": "c", "parent": "99", **usage(10, 5)})
+
+    assert kept(calls) == [("c", 10, 5)]
+    assert reasons(calls) == {"aggregate_span": -1500}
+
+
 def test_counts_pair_before_times(resolved) -> None:
     calls = resolved(
         {"id": "1", "scope": "openai", "parent": "9", "at": 0, **usage(10, 5)},
