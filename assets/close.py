@@ -112,9 +112,7 @@ def reconcile(config: Settings, month: Month, progress: Progress | None = None) 
         rows = {
             name: warehouse.replace_month(BY_NAME[name], str(month), frame) for name, frame in tables.items()
         }
-        evidence = warehouse.run("recon/evidence", month=str(month)).cast(
-            dict(BY_NAME["recon.evidence"].schema)
-        )
+        evidence = warehouse.run("recon/evidence", month=str(month)).cast(BY_NAME["recon.evidence"].schema)
         rows["recon.evidence"] = warehouse.replace_month(BY_NAME["recon.evidence"], str(month), evidence)
         checks = tuple(_check(warehouse, name, month) for name in CHECKS)
         if not all(check.passed for check in checks):

@@ -5,17 +5,17 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipeline.bill_findings import long_periods, restated, unknown_currencies, without_detail
-from pipeline.coverage import incomplete
 from pipeline.findings import assemble
+from pipeline.metering.bill_findings import long_periods, restated, unknown_currencies, without_detail
+from pipeline.metering.coverage import incomplete
+from pipeline.metering.quantities import in_tokens
+from pipeline.metering.restatement import finest, has, latest, latest_invoices, pull_order, reach_of
+from pipeline.metering.restatement_findings import COST, disagreeing, shrinking
+from pipeline.metering.zones import is_in, local_day
 from pipeline.models import with_model, with_tier
 from pipeline.money import quantize
 from pipeline.period import Month
-from pipeline.quantities import in_tokens
-from pipeline.restatement import finest, has, latest, latest_invoices, pull_order, reach_of
-from pipeline.restatement_findings import COST, disagreeing, shrinking
 from pipeline.settings import Settings
-from pipeline.zones import is_in, local_day
 from schemas.core import Billed, Unmapped
 from schemas.types import ALL, TOKEN_KINDS
 

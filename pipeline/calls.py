@@ -6,21 +6,21 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipeline.attempts import REPEATING, http_attempts
-from pipeline.corrections import corrections
 from pipeline.dialect import Dialect
 from pipeline.dialects import DIALECTS
-from pipeline.dimensions import OWNER, meter_dimensions, owner_dimensions
-from pipeline.grouping import Grouped, group_spans
-from pipeline.occurrences import Occurrences, occurrences, traced_rows
+from pipeline.metering.zones import local_day
 from pipeline.provider import Provider
 from pipeline.providers import PROVIDERS
-from pipeline.recognise import recognise
 from pipeline.settings import Settings
-from pipeline.tree import parents
-from pipeline.unbilled import not_billed_reason
-from pipeline.usage import with_leaves
-from pipeline.zones import local_day
+from pipeline.spans.attempts import REPEATING, http_attempts
+from pipeline.spans.corrections import corrections
+from pipeline.spans.dimensions import OWNER, meter_dimensions, owner_dimensions
+from pipeline.spans.grouping import Grouped, group_spans
+from pipeline.spans.occurrences import Occurrences, occurrences, traced_rows
+from pipeline.spans.recognise import recognise
+from pipeline.spans.tree import parents
+from pipeline.spans.unbilled import not_billed_reason
+from pipeline.spans.usage import with_leaves
 from schemas.tables import BY_NAME
 
 

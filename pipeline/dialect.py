@@ -2,7 +2,7 @@
 
 A dialect is chosen by instrumentation scope and version (or by span name, where a tool documents no scope),
 then a shape of it by span name, kind and operation. It says how to read the counts, and which of them are
-known to be wrong. `pipeline/recognise.py` applies it.
+known to be wrong. `pipeline/spans/recognise.py` applies it.
 """
 
 from dataclasses import dataclass

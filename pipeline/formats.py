@@ -1,7 +1,7 @@
 """All export formats, and which one a file is in."""
 
-from pipeline import invoice, request_table
 from pipeline.errors import SourceError
+from pipeline.parsing import invoice, request_table
 from pipeline.provider import ExportFormat
 from pipeline.providers import PROVIDERS
 

@@ -7,7 +7,7 @@ import msgspec
 import polars as pl
 
 from pipeline.settings import Settings, TeamRule
-from pipeline.tree import nearest
+from pipeline.spans.tree import nearest
 
 UNOWNED = "unowned"
 

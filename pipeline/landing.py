@@ -12,10 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.decoding import DecodeOptions
 from pipeline.errors import BalanceError, ConfigError, SourceError
-from pipeline.file_rows import read_file
-from pipeline.manifest import (
+from pipeline.intake.decoding import DecodeOptions
+from pipeline.intake.file_rows import read_file
+from pipeline.intake.manifest import (
     QUARANTINE,
     TABLE_OF_KIND,
     Manifest,

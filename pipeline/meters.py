@@ -4,15 +4,15 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipeline.coverage import incomplete
 from pipeline.findings import assemble
-from pipeline.invoice_meter import invoice_rows
+from pipeline.metering.coverage import incomplete
+from pipeline.metering.invoice_meter import invoice_rows
+from pipeline.metering.request_meter import in_days, request_days, request_rows
+from pipeline.metering.usage_meter import usage_rows
 from pipeline.period import Month
 from pipeline.providers import PROVIDERS
-from pipeline.request_meter import in_days, request_days, request_rows
 from pipeline.settings import Settings
 from pipeline.tokens import TOTAL
-from pipeline.usage_meter import usage_rows
 from schemas.core import Coverage, Metered, Request, Unmapped
 from schemas.types import ALL, KIND_COLUMNS
 

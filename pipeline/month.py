@@ -1,6 +1,7 @@
 """A month from its raw rows and its calls to every table that a close publishes. Pure."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import NamedTuple
 
 import polars as pl
@@ -105,7 +106,7 @@ def _money(parts: _Parts, rates: pl.DataFrame, month: Month) -> dict[str, pl.Dat
 def _findings(settings: Settings, month: Month, raw: Tables, tables: Tables, parts: _Parts) -> pl.DataFrame:
     name, bridge, tieout = str(month), tables["recon.bridge"], tables["recon.tieout"]
     billed = tieout.filter(pl.col("component") == "billed")["usd"]
-    total = billed.sum() if billed.len() else None
+    total = Decimal(billed.sum()) if billed.len() else None
     return find.assemble(
         [
             parts.meters.findings,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from pipeline.readers import SpanError
+from pipeline.intake.readers import SpanError
 from pipeline.storage import MAX_LINE_BYTES, Line
 
 

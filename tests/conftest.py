@@ -7,6 +7,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import settings
+
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None, max_examples=500)
+settings.load_profile("same")  # every run tries the same; --hypothesis-profile=search looks for more
 
 ROOT = Path(__file__).parents[1]
 

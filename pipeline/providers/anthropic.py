@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.errors import SourceError
-from pipeline.export_values import (
+from pipeline.parsing.export_values import (
     PULL_AGAIN,
     count,
     currency,
@@ -16,10 +16,10 @@ from pipeline.export_values import (
     shown,
     text,
 )
-from pipeline.pages import Page, Shape, grouped, records
-from pipeline.personal import short_hash
+from pipeline.parsing.pages import Page, Shape, grouped, records
+from pipeline.parsing.personal import short_hash
+from pipeline.parsing.raw_rows import parsed
 from pipeline.provider import ExportFormat, Parsed, Provider
-from pipeline.raw_rows import parsed
 
 USAGE_DIMENSIONS = (
     "account_id",

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from pipeline.errors import SourceError
-from pipeline.export_values import (
+from pipeline.parsing.export_values import (
     PULL_AGAIN,
     count,
     currency,
@@ -16,11 +16,11 @@ from pipeline.export_values import (
     text,
     unix_instant,
 )
-from pipeline.line_items import line_item
-from pipeline.pages import Page, Shape, grouped, objects, records
-from pipeline.personal import short_hash
+from pipeline.parsing.line_items import line_item
+from pipeline.parsing.pages import Page, Shape, grouped, objects, records
+from pipeline.parsing.personal import short_hash
+from pipeline.parsing.raw_rows import parsed
 from pipeline.provider import ExportFormat, Parsed, Provider
-from pipeline.raw_rows import parsed
 
 DIMENSIONS = (
     "project_id",

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from pipeline.calls import Calls, Context, resolve
-from pipeline.decoding import DecodeOptions, decode
+from pipeline.intake.decoding import DecodeOptions, decode
 from pipeline.providers import PROVIDERS
 from pipeline.settings import Settings
 from pipeline.storage import open_content, read_lines

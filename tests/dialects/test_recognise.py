@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from pipeline.dialects import DIALECTS
-from pipeline.recognise import LOGGED, recognise
+from pipeline.spans.recognise import LOGGED, recognise
 
 SCHEMA = {
     "scope_name": pl.String,

@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.decoding import DecodeOptions, decode
+from pipeline.intake.decoding import DecodeOptions, decode
 from pipeline.storage import open_content, read_lines
 
 LINES = 12

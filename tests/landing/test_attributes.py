@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.decoding import DecodeOptions, decode
+from pipeline.intake.decoding import DecodeOptions, decode
 from pipeline.storage import Line
 
 

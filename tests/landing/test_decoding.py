@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.decoding import LANDING_COLUMNS, Batch, DecodeOptions, decode
+from pipeline.intake.decoding import LANDING_COLUMNS, Batch, DecodeOptions, decode
 from pipeline.otlp import frame
 from pipeline.storage import Line, open_content, read_lines
 from schemas.tables import BY_NAME

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.invoice import parse_csv, parse_json, parse_toml
+from pipeline.parsing.invoice import parse_csv, parse_json, parse_toml
 
 TOML = """
 issuer = "Example AI, Inc."

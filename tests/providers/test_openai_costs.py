@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipeline.line_items import line_item
+from pipeline.parsing.line_items import line_item
 from pipeline.providers.openai import parse_costs
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.request_table import parse
+from pipeline.parsing.request_table import parse
 
 METERED = Path(__file__).parents[2].parent / "shared" / "data" / "replayed" / "metered.csv"
 

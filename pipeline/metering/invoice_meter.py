@@ -2,13 +2,13 @@
 
 import polars as pl
 
+from pipeline.metering.quantities import in_tokens
+from pipeline.metering.restatement import latest_invoices
+from pipeline.metering.zones import day_start
 from pipeline.models import with_model, with_tier
 from pipeline.period import Month
-from pipeline.quantities import in_tokens
-from pipeline.restatement import latest_invoices
 from pipeline.scopes import with_scope
 from pipeline.settings import Settings
-from pipeline.zones import day_start
 from schemas.types import ALL, KIND_COLUMNS, TOKEN_KINDS
 
 _ACCOUNT = ["provider", "account"]

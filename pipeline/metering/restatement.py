@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipeline.zones import local_day
+from pipeline.metering.zones import local_day
 
 PLACE = ["provider", "account", "endpoint"]
 STEP = [*PLACE, "grouping", "bucket_start_at", "bucket_end_at"]

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from pipeline.findings import assemble, finding
+from pipeline.metering.restatement import PLACE
 from pipeline.period import Month
-from pipeline.restatement import PLACE
 
 
 class Measure(NamedTuple):

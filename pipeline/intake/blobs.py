@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline import readers
+from pipeline.intake import readers
 
 _INPUT_PARTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 

@@ -3,14 +3,14 @@
 import polars as pl
 
 from pipeline.findings import assemble
+from pipeline.metering.restatement import finest, has, latest, pull_order, reach_of
+from pipeline.metering.restatement_findings import TOKENS, disagreeing, shrinking
+from pipeline.metering.zones import is_in
 from pipeline.models import with_model, with_tier
 from pipeline.period import Month
-from pipeline.restatement import finest, has, latest, pull_order, reach_of
-from pipeline.restatement_findings import TOKENS, disagreeing, shrinking
 from pipeline.scopes import columns_needed, with_scope
 from pipeline.settings import Settings
 from pipeline.tokens import TOTAL
-from pipeline.zones import is_in
 from schemas.types import ALL
 
 

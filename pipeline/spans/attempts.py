@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from pipeline.biller import SELF_HOSTED, UNKNOWN, host_provider
 from pipeline.provider import Provider
-from pipeline.tree import nearest
+from pipeline.spans.biller import SELF_HOSTED, UNKNOWN, host_provider
+from pipeline.spans.tree import nearest
 
 ENDPOINTS = (
     "/chat/completions",

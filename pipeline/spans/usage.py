@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from pipeline.dialect import Dialect
-from pipeline.recognise import UNFINISHED, quirky
+from pipeline.spans.recognise import UNFINISHED, quirky
 from pipeline.tokens import HAS_USAGE
 from schemas.types import KIND_COLUMNS
 

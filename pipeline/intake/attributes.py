@@ -8,8 +8,8 @@ Sources: the GenAI semantic conventions, old and new, and the instrumentations t
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from pipeline import readers
-from pipeline.blobs import BLOBS, PARAMETERS
+from pipeline.intake import readers
+from pipeline.intake.blobs import BLOBS, PARAMETERS
 
 
 class Rule(NamedTuple):

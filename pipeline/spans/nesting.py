@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import polars as pl
 
+from pipeline.spans.tree import nearest
 from pipeline.tokens import TOTAL
-from pipeline.tree import nearest
 from schemas.types import KIND_COLUMNS
 
 _LEVELS = 64

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from pipeline.biller import UNKNOWN, with_biller
 from pipeline.identity import identify, inherited
-from pipeline.likeness import VENDORS
 from pipeline.models import with_model, with_tier
 from pipeline.provider import Provider
 from pipeline.scopes import with_scope
 from pipeline.settings import Settings
-from pipeline.tree import tops
+from pipeline.spans.biller import UNKNOWN, with_biller
+from pipeline.spans.likeness import VENDORS
+from pipeline.spans.tree import tops
 
 OWNER = ("provider", "account", "scope", "model", "service_tier", "team", "service", "feature")
 """The dimensions that a call gives to everything that reports on it."""

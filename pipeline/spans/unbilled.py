@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.biller import SELF_HOSTED
+from pipeline.spans.biller import SELF_HOSTED
 
 
 @dataclass(frozen=True)

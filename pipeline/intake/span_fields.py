@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
+from pipeline.intake.readers import SpanError, error_class
 from pipeline.otlp import Attribute, Span
-from pipeline.readers import SpanError, error_class
 
 _EARLIEST, _LATEST = 946_684_800 * 10**9, 4_102_444_800 * 10**9  # 2000-01-01 and 2100-01-01
 _TRACE_ID, _SPAN_ID = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{16}")

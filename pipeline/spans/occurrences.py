@@ -66,7 +66,7 @@ def traced_rows(found: Occurrences, members: pl.DataFrame, owners: pl.DataFrame)
     if placed.height != table.height:
         raise BalanceError(
             f"{table.height - placed.height} of {table.height} spans with usage report on no call. "
-            "This is a bug in pipeline/grouping.py; please report it with the trace."
+            "This is a bug in pipeline/spans/grouping.py; please report it with the trace."
         )
     return placed.with_columns(pl.coalesce("_again", "reason").alias("reason"))
 

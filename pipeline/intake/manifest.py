@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 import polars as pl
 
-from pipeline.decoding import DECODER_VERSION
 from pipeline.formats import FORMATS
+from pipeline.intake.decoding import DECODER_VERSION
 from pipeline.settings import Settings, Source
 from pipeline.storage import StoredFile
 from pipeline.warehouse import Warehouse

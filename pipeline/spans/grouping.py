@@ -6,10 +6,10 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.dialect import Dialect
-from pipeline.nesting import resolve_nesting
+from pipeline.spans.nesting import resolve_nesting
+from pipeline.spans.tree import nearest, tops
+from pipeline.spans.twins import groups
 from pipeline.tokens import HAS_USAGE
-from pipeline.tree import nearest, tops
-from pipeline.twins import groups
 from schemas.types import KIND_COLUMNS
 
 FILLED = (

@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from pipeline.csv_rows import header_of, sheet
 from pipeline.errors import SourceError
-from pipeline.export_values import shown
-from pipeline.invoice_lines import HEADER, header, line_row, remainder
+from pipeline.parsing.csv_rows import header_of, sheet
+from pipeline.parsing.export_values import shown
+from pipeline.parsing.invoice_lines import HEADER, header, line_row, remainder
+from pipeline.parsing.raw_rows import parsed
 from pipeline.provider import ExportFormat, Parsed, Reject
-from pipeline.raw_rows import parsed
 
 _LANDED = ("file_id", "source")
 _AT_LINE = re.compile(r"line (\d+)")

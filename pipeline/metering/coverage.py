@@ -7,9 +7,9 @@ from itertools import groupby
 import polars as pl
 
 from pipeline.findings import assemble, finding
+from pipeline.metering.restatement import PLACE
+from pipeline.metering.zones import local_day
 from pipeline.period import Month
-from pipeline.restatement import PLACE
-from pipeline.zones import local_day
 
 _DAY_SECONDS = 86_400
 _LONG_SECONDS = 82_800

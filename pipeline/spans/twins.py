@@ -2,9 +2,9 @@
 
 import polars as pl
 
-from pipeline.copies import copy_edges
-from pipeline.likeness import COMPARED, EDGE, comparable, likeness
-from pipeline.siblings import sibling_edges
+from pipeline.spans.copies import copy_edges
+from pipeline.spans.likeness import COMPARED, EDGE, comparable, likeness
+from pipeline.spans.siblings import sibling_edges
 
 
 def groups(spans: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from pipeline.likeness import EDGE
+from pipeline.spans.likeness import EDGE
 
 
 def copy_edges(table: pl.DataFrame) -> Iterator[pl.DataFrame]:

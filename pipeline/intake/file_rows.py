@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipeline.decoding import DecodeOptions, decode
 from pipeline.errors import SourceError
 from pipeline.formats import by_name, detect
-from pipeline.manifest import TABLE_OF_KIND, Offered
+from pipeline.intake.decoding import DecodeOptions, decode
+from pipeline.intake.manifest import TABLE_OF_KIND, Offered
 from pipeline.provider import ExportFormat, Reject
 from pipeline.storage import Content, open_content, read_head, read_lines
 

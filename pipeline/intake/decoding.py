@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import msgspec
 import polars as pl
 
-from pipeline import span_fields
-from pipeline.attributes import COUNTS, FLAT_PREFIX, LAST_RESORT, Rules, conversation_keys, rules_for
+from pipeline.intake import span_fields
+from pipeline.intake.attributes import COUNTS, FLAT_PREFIX, LAST_RESORT, Rules, conversation_keys, rules_for
+from pipeline.intake.readers import MAX_TEXT, SpanError, text
 from pipeline.otlp import Attribute, Found, Resource, Scope, Span, frame, spans_of
 from pipeline.provider import Reject
-from pipeline.readers import MAX_TEXT, SpanError, text
 from pipeline.settings import Settings
 from pipeline.storage import Line
 from schemas.tables import BY_NAME

@@ -2,12 +2,12 @@
 
 import polars as pl
 
+from pipeline.metering.restatement import pull_order
+from pipeline.metering.zones import day_start, is_in, local_day
 from pipeline.models import with_model, with_tier
 from pipeline.period import Month
-from pipeline.restatement import pull_order
 from pipeline.scopes import with_scope
 from pipeline.settings import Settings
-from pipeline.zones import day_start, is_in, local_day
 from schemas.types import ALL, KIND_COLUMNS
 
 _ACCOUNT = ["provider", "account"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from pipeline.likeness import COMPARED, EDGE, likeness
+from pipeline.spans.likeness import COMPARED, EDGE, likeness
 
 TOLERANCE = pl.duration(milliseconds=50)
 """How far apart two instrumentations of one call start, at most."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.errors import ConfigError, SourceError
-from pipeline.export_values import currency, day, money, shown, text
+from pipeline.parsing.export_values import currency, day, money, shown, text
 from pipeline.period import Month
 
 HEADER = (

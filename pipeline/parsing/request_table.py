@@ -9,10 +9,10 @@ is inside output, and times without an offset are UTC.
 
 import polars as pl
 
-from pipeline.csv_rows import Sheet, header_of, sheet
-from pipeline.export_values import COUNT_MAX
+from pipeline.parsing.csv_rows import Sheet, header_of, sheet
+from pipeline.parsing.export_values import COUNT_MAX
+from pipeline.parsing.raw_rows import parsed
 from pipeline.provider import ExportFormat, Parsed, Reject
-from pipeline.raw_rows import parsed
 from schemas.tables import BY_NAME
 from schemas.types import KIND_COLUMNS
 

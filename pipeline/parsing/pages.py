@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pipeline.errors import SourceError
-from pipeline.export_values import shown
+from pipeline.parsing.export_values import shown
 from pipeline.provider import Reject
 
 _BLANK = re.compile(r"[\s\ufeff]*")

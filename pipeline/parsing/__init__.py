@@ -1,0 +1,1 @@
+"""How the files of providers are read: pages, tables, manifests, and the values in them."""

@@ -1,0 +1,1 @@
+"""From spans to calls: recognising, reading counts, and finding which spans report on one call."""
