@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 import polars as pl
@@ -77,7 +78,11 @@ def _placed(grouped: Grouped, nodes: pl.DataFrame, parent: pl.Series, context: C
         meter_dimensions(calls, settings, context.known_models, context.providers).get_columns()
     )
     calls = calls.with_columns(owner_dimensions(calls, nodes, parent, settings).get_columns())
-    return calls.with_columns(not_billed_reason().alias("not_billed_reason"))
+    services = calls["service"].unique().to_list()
+    unbilled = [
+        name for name in services if any(fnmatchcase(name, glob) for glob in settings.unbilled_services)
+    ]
+    return calls.with_columns(not_billed_reason(unbilled).alias("not_billed_reason"))
 
 
 def _with_attempts(

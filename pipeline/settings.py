@@ -131,6 +131,8 @@ class Settings(_Section):
     identity: Identity = Identity()
     models: Models = Models()
     prices: tuple[Price, ...] = ()
+    unbilled_services: tuple[str, ...] = ()
+    """Globs of services whose calls nobody bills: they talk to a mock or a model of your own."""
     exchange_rates: dict[str, Decimal] = {}
     """Currency code -> US dollars for one unit, as stated on the invoices or in the books."""
     root: Path = Path()

@@ -39,10 +39,14 @@ def claim(evidence: Evidence) -> pl.DataFrame:
 def _mix(evidence: Evidence) -> pl.DataFrame:
     """Metered tokens of a bucket, one column a kind, less those of the calls that tell their kinds."""
     kinds = [pl.col("tokens").filter(pl.col("token_kind") == kind).sum().alias(kind) for kind in TOKEN_KINDS]
+    tells = {kind: pl.col("cache_breakdown") != "none" for kind in ("input_uncached", "cache_read")}
     told = (
-        evidence.calls.filter((pl.col("cache_breakdown") == "full") & pl.col("not_billed_reason").is_null())
+        evidence.calls.filter(pl.col("not_billed_reason").is_null())
         .group_by(_PLACE)
-        .agg(pl.col(f"{kind}_tokens").sum() for kind in TOKEN_KINDS)
+        .agg(
+            pl.col(f"{kind}_tokens").filter(tells.get(kind, pl.col("cache_breakdown") == "full")).sum()
+            for kind in TOKEN_KINDS
+        )
     )
     mix = evidence.metered.group_by(_PLACE).agg(kinds).join(told, on=_PLACE, how="left")
     left = [(pl.col(kind) - pl.col(f"{kind}_tokens").fill_null(0)).clip(0) for kind in TOKEN_KINDS]

@@ -7,7 +7,7 @@ LITELLM = Dialect(
     code="litellm",
     title="LiteLLM",
     scopes=("litellm",),
-    cache_breakdown="lumped_writes",
+    cache_breakdown="none",
     shapes=(
         TOKEN_COUNTING,
         Shape("duplicate", name_prefixes=("raw_gen_ai_request",), why="child of litellm_request"),
@@ -23,7 +23,8 @@ LITELLM = Dialect(
         ),
     ),
     rank=50,
-    source="litellm 1.109 integrations/opentelemetry; attributes may sit on the parent span instead",
+    source="litellm 1.109 integrations/opentelemetry; attributes may sit on the parent span instead; v1 "
+    "writes no cached tokens, v2 does, and its spans show them",
 )
 VERCEL_LEGACY = Dialect(
     code="vercel_ai",

@@ -61,7 +61,9 @@ project_id = "proj_search_index"
 def write_configuration(path: Path) -> None:
     """Write the configuration; it never mentions the truth."""
     parts = [
-        f'company = "{COMPANY}"\n\n[materiality]\nusd = "5"\npercent = "3"\n\n'
+        f'company = "{COMPANY}"\n\n'
+        '# The test suite talks to a mock.\nunbilled_services = ["qa-suite"]\n\n'
+        '[materiality]\nusd = "5"\npercent = "3"\n\n'
         f'[exchange_rates]\nEUR = "{EUR_IN_USD}"\n',
         *(_source(*source) for source in _SOURCES),
         _TEAMS.rstrip("\n") + "\n",

@@ -29,6 +29,10 @@ FREE_FAILURES: tuple[FreeFailure, ...] = (
 )
 """Timeouts and 5xx are left out: they may come after the work was done."""
 
+FREE_REFUSALS = {"anthropic": "refusal"}
+"""Provider -> finish reason of a refusal. Before any output it is not billed, though usage shows counts; one in
+the middle of a stream is (Claude API documentation, handling stop reasons)."""
+
 MAYBE_CHARGED = {"azure.ai.openai": (400, 408)}
 """Statuses below 500 with which a provider may charge, though nothing came back."""
 
@@ -50,8 +54,13 @@ ERROR_STATUS = {
 """Error classes of the SDKs and error types of the APIs -> HTTP status."""
 
 
-def not_billed_reason(free_failures: Sequence[FreeFailure] = FREE_FAILURES) -> pl.Expr:
-    """Return why the provider did not bill a call; null when it did, or when that is not certain."""
+def not_billed_reason(
+    unbilled_services: Sequence[str] = (), free_failures: Sequence[FreeFailure] = FREE_FAILURES
+) -> pl.Expr:
+    """Return why the provider did not bill a call; null when it did, or when that is not certain.
+
+    `unbilled_services` are names of services that the configuration says talk to nobody's meter.
+    """
     status = pl.coalesce(pl.col("http_status"), _status_of_error())
     failed = (pl.col("status") == "error") & (status >= 400)
     is_free = pl.any_horizontal(
@@ -61,12 +70,22 @@ def not_billed_reason(free_failures: Sequence[FreeFailure] = FREE_FAILURES) -> p
         [(pl.col("provider") == slug) & status.is_in(list(known)) for slug, known in MAYBE_CHARGED.items()]
     )
     no_output = pl.col("output_tokens").fill_null(0) == 0
+    refused = pl.any_horizontal(
+        [
+            (pl.col("provider") == slug) & pl.col("finish_reasons").str.split(",").list.contains(word)
+            for slug, word in FREE_REFUSALS.items()
+        ]
+    )
     has_input = pl.col("usage_quality").is_in(["absent", "false_zero"]).not_()
     return (
         pl.when(pl.col("cache_hit").fill_null(False))
         .then(pl.lit("gateway_cache_hit"))
         .when(pl.col("provider") == SELF_HOSTED)
         .then(pl.lit("self_hosted"))
+        .when(pl.col("service").is_in(list(unbilled_services)))
+        .then(pl.lit("configured_as_unbilled"))
+        .when((refused & no_output).fill_null(False))
+        .then(pl.lit("refused_before_output"))
         .when((failed & is_free & no_output).fill_null(False))
         .then(pl.lit("rejected_before_output"))
         .when((failed & has_input & no_output & ~maybe & (status != 408)).fill_null(False))

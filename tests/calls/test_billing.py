@@ -176,3 +176,24 @@ def test_counting_tokens_is_no_call(resolved) -> None:
     calls = resolved({"scope": "sdk", "name": "anthropic.messages.count_tokens", "input_tokens": 99})
 
     assert (calls.calls.height, calls.traced.height) == (0, 0)
+
+
+def test_a_service_that_is_configured_as_unbilled_is_not_billed(resolved) -> None:
+    settings = Settings(unbilled_services=("qa-*",))
+    mock = resolved({"service": "qa-suite", "request_model": "gpt-5", **USAGE}, settings=settings)
+    real = resolved({"service": "chat", "request_model": "gpt-5", **USAGE}, settings=settings)
+
+    assert mock.calls["not_billed_reason"].to_list() == ["configured_as_unbilled"]
+    assert mock.corrections["tokens"].sum() == -15
+    assert real.calls["not_billed_reason"].to_list() == [None]
+
+
+@pytest.mark.parametrize(
+    ("output", "provider", "reason"),
+    [(0, "anthropic", "refused_before_output"), (7, "anthropic", None), (0, "openai", None)],
+)
+def test_a_refusal_is_free_at_anthropic_before_any_output(resolved, output, provider, reason) -> None:
+    counts = {"input_tokens": 10, "output_tokens": output}
+    calls = resolved({"provider_logged": provider, "finish_reasons": "refusal", "response_id": "m", **counts})
+
+    assert calls.calls["not_billed_reason"].to_list() == [reason]

@@ -72,3 +72,18 @@ def test_calls_that_tell_their_kinds_are_taken_off_the_mix_first(evidence: Calla
         ("cache_write_5m", 1000, 0, 1000, "estimated"),
         ("cache_write_other", -1000, -1000, 0, "estimated"),
     ]
+
+
+def test_calls_that_tell_their_reads_are_taken_off_the_mix_of_input(
+    evidence: Callable[..., Evidence],
+) -> None:
+    calls = """
+    call_id | trace_id | span_id | input_uncached_tokens | cache_read_tokens | cache_breakdown
+    1       | t        | s       | 1000                  | null              | none
+    2       | t        | u       | 4000                  | 600               | read_only
+    """
+    metered = "token_kind | tokens\ninput_uncached | 4250\ncache_read | 1350"
+    assert moves(evidence(calls=calls, metered=metered)) == [
+        ("cache_read", 750, 0, 1000, "estimated"),
+        ("input_uncached", -750, -1000, 0, "estimated"),
+    ]
