@@ -35,9 +35,11 @@ test: check ## Do everything that a change must pass (the same as check)
 check: $(READY) ## Format, lint, import rules, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/lint-imports --no-cache >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
+	@echo "$(BIN)/lint-imports"
+	@$(BIN)/lint-imports --no-cache >$(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
 	$(BIN)/mypy --no-error-summary
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST) 2> >(grep -vE '$(LEAKS)' >&2)
+	@echo "$(BIN)/pytest $(PYTEST)"
+	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST) 2> >(grep -vE '$(LEAKS)' >&2)
 
 system: $(READY) ## Run the slow tests that start real servers and processes
 	$(BIN)/pytest -m system $(PYTEST)
