@@ -13,6 +13,7 @@ _SOURCES = (
     ("openai-costs", "cost", "openai/costs", "openai"),
     ("anthropic-usage", "usage", "anthropic/usage", "anthropic"),
     ("anthropic-cost", "cost", "anthropic/cost", "anthropic"),
+    ("proxy-log", "requests", "proxy/requests.csv", None),
     ("invoices", "invoice", "invoices/*.toml", None),
 )
 

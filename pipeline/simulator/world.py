@@ -18,6 +18,7 @@ from pipeline.simulator.delivery import Broken, batches, write_traces
 from pipeline.simulator.faults import Mishaps
 from pipeline.simulator.invoices import write_invoices
 from pipeline.simulator.otlp import Span
+from pipeline.simulator.proxy_files import write_log
 from pipeline.simulator.tracing import Tracer
 from pipeline.simulator.traffic import Traffic, Trip
 from pipeline.simulator.truth import Truth, write_truth
@@ -72,6 +73,7 @@ def write(
     )
     billed = bill(happened, clock, rng)
     totals = _write_bills(folder, billed, clock, rng)
+    write_log(folder / "proxy" / "requests.csv", happened, clock)
     truth = Truth(clock, month)
     for call in happened:
         truth.add(call)
