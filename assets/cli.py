@@ -1,9 +1,10 @@
 """The `tallystick` command: does what the Dagster jobs do, by calling the same functions."""
 
+import errno
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -21,6 +22,7 @@ from pipeline.settings import Settings
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
     help="Reconciles traced, metered and billed LLM usage, and says why the three differ.",
 )
 
@@ -32,6 +34,13 @@ ConfigOption = Annotated[
 ]
 MonthArgument = Annotated[str, typer.Argument(help="The month, as YYYY-MM.")]
 _CONFIG = Path("tallystick.toml")
+_WAY_OUT = {
+    errno.ENOSPC: "Make room on that disk and run again; the last good state is kept.",
+    errno.EACCES: "Give yourself the right to read and write it, and run again.",
+    errno.EROFS: "Choose a folder that can be written, under [output], and run again.",
+    errno.EISDIR: "Name a file where a file is expected, and run again.",
+}
+_PUT_RIGHT = "Put that right and run again; the last good state is kept."
 
 
 @app.command()
@@ -77,7 +86,7 @@ def land(
         raise ConfigError(f"There is no source '{source}'. Known sources: {', '.join(known)}.")
     with _Steps() as progress:
         summary = steps.land(settings, progress, source)
-    _out.print(summary.text())
+    _out.print(summary.text(), markup=False)
 
 
 @app.command()
@@ -96,15 +105,22 @@ def check(config: ConfigOption = _CONFIG) -> None:
 
 
 def main() -> None:
-    """Run the command line; errors of ours are told without a traceback and end with 2."""
+    """Run the command line; errors of ours and of the operating system end with 2, without a traceback."""
     logging.basicConfig(
         format="%(message)s", handlers=[RichHandler(console=_talk, show_path=False)], level="WARNING"
     )
     try:
         app()
     except TallystickError as error:
-        _talk.print(str(error), style="red", markup=False)
-        sys.exit(2)
+        _fail(str(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}. {_WAY_OUT.get(error.errno or 0, _PUT_RIGHT)}")
+
+
+def _fail(message: str) -> NoReturn:
+    _talk.print(message, style="red", markup=False, soft_wrap=True)
+    sys.exit(2)
 
 
 class _Steps:

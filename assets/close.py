@@ -127,19 +127,19 @@ def publish(config: Settings, month: Month) -> Published:
     Raises:
         TallystickError: the month has not been closed yet.
     """
-    with Warehouse.open(config.warehouse_file) as warehouse:
+    target = config.output_folder / str(month)
+    with Warehouse.open(config.warehouse_file) as warehouse:  # held to the end: one close publishes at a time
         tables = {
             table.name: _published(warehouse, table.name, month) for table in TABLES if _is_read(table.name)
         }
-    if tables["report.close"].is_empty():
-        raise TallystickError(f"Month {month} has not been closed. Run `tallystick close {month}` first.")
-    target = config.output_folder / str(month)
-    recover(target)
-    fresh = target.with_name(f".{month}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    files = export_tables(tables, fresh) + write_texts(_pages(config, tables), fresh)
-    swap(fresh, target)
+        if tables["report.close"].is_empty():
+            raise TallystickError(f"Month {month} has not been closed. Run `tallystick close {month}` first.")
+        recover(target)
+        fresh = target.with_name(f".{month}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        files = export_tables(tables, fresh) + write_texts(_pages(config, tables), fresh)
+        swap(fresh, target)
     close = tables["report.close"].row(0, named=True)
     return Published(
         target, files, close["headline"], close["status"], tables["recon.tieout"], tables["recon.finding"]

@@ -20,8 +20,11 @@ def export_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> tuple[str
             continue
         frame = tables[table.name].drop(table.export_without)
         frame = frame.sort(pl.all(), nulls_last=True)
-        frame.write_parquet(folder / f"{table.exported}.parquet", compression="zstd", statistics=False)
-        _inert(frame).write_csv(folder / f"{table.exported}.csv")
+        try:
+            frame.write_parquet(folder / f"{table.exported}.parquet", compression="zstd", statistics=False)
+            _inert(frame).write_csv(folder / f"{table.exported}.csv")
+        except pl.exceptions.PolarsError as error:  # what its Parquet writer makes of a full disk
+            raise OSError(f"{folder / table.exported}.parquet cannot be written: {error}") from error
         names += [f"{table.exported}.parquet", f"{table.exported}.csv"]
     return tuple(names)
 

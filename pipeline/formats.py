@@ -1,8 +1,12 @@
 """All export formats, and which one a file is in."""
 
+import json
+from functools import partial
+
 from pipeline.errors import SourceError
 from pipeline.parsing import invoice, request_table
-from pipeline.provider import ExportFormat
+from pipeline.parsing.raw_rows import parsed
+from pipeline.provider import ExportFormat, Parsed
 from pipeline.providers import PROVIDERS
 
 FORMATS: tuple[ExportFormat, ...] = (
@@ -11,6 +15,27 @@ FORMATS: tuple[ExportFormat, ...] = (
     request_table.FORMAT,
 )
 """No two formats of one kind recognise the same file."""
+
+
+def _is_empty_page(head: bytes) -> bool:
+    """Whether this is a page, or pages, of an API without a single bucket: a whole, true answer."""
+    try:
+        page = json.loads(head)
+    except (ValueError, RecursionError):
+        return False
+    answers = page if isinstance(page, list) and page else [page]
+    return all(isinstance(answer, dict) and answer.get("data") == [] for answer in answers)
+
+
+def _no_rows(_: bytes, table: str) -> Parsed:
+    return parsed(table, [], [])
+
+
+_EMPTY_PAGE = {
+    kind: ExportFormat("empty_page", kind, table, _is_empty_page, partial(_no_rows, table=table))
+    for kind, table in (("usage", "raw.usage"), ("cost", "raw.cost"))
+}
+"""A page without rows, which does not say whose it is: often the last one of an export."""
 
 
 def by_name(name: str) -> ExportFormat:
@@ -37,6 +62,8 @@ def detect(head: bytes, kind: str, name: str | None) -> ExportFormat:
     found = [export for export in fitting if export.kind == kind]
     if found:
         return _by_file_name(found[0], head, kind, name)
+    if kind in _EMPTY_PAGE and _is_empty_page(head):
+        return _EMPTY_PAGE[kind]
     if fitting:
         advice = f'It looks like {fitting[0].name}: set kind = "{fitting[0].kind}" for its source.'
     else:

@@ -116,6 +116,9 @@ def _offered(
     for source in sources:
         listing = list_files(settings.root, source.uri)
         told[source.name].ignored = tuple(listing.ignored)
+        for name, why in listing.ignored:
+            if not why.startswith("hidden"):
+                log.warning("%s is not read: %s.", name, why)
         for file in listing.files:
             try:
                 yield Offered(source, file, hash_file(file.path)[:16])

@@ -116,6 +116,7 @@ def frame(lines: Iterable[Line]) -> Iterator[Line]:
     that starts at the margin with a closing bracket, and broken off by a new record that starts there.
     """
     opened: list[Line] = []
+    size = 0
     for line in lines:
         data = line.data
         starts = data[:1] in (b"{", b"[")
@@ -123,7 +124,10 @@ def frame(lines: Iterable[Line]) -> Iterator[Line]:
             yield from _joined(opened)
             opened = []
         if opened or (starts and data[-1:] in (b"{", b"[")):
+            size = line.size_bytes + (size if opened else 0)
             opened.append(line)
+            if size > MAX_LINE_BYTES:
+                opened = [opened[0]._replace(data=b"", size_bytes=size)]
             if data[:1] in (b"}", b"]"):
                 yield from _joined(opened)
                 opened = []

@@ -55,6 +55,8 @@ def _source(settings: Settings, source: Source) -> Iterator[Problem]:
             detect(read_head(newest.path), source.kind, newest.path.name)
     except SourceError as error:
         yield Problem("error", where, f"{newest.uri}: {error.reason}", error.advice)
+    except OSError as error:
+        yield Problem("error", where, f"{newest.uri}: {error.strerror}.", "Make it readable.")
 
 
 def _kinds(settings: Settings) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ that a bomb cannot fill the memory, and a line has a greatest length.
 import hashlib
 import io
 import os
+import re
 import stat
 import zlib
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 import zstandard
@@ -28,6 +30,7 @@ MAX_RATIO = 500
 FREE_BYTES = 64 * 1024 * 1024
 """So much may come out of any file, however small it is."""
 
+_ENCODED = re.compile(r"%(?=[0-9A-Fa-f]{2})")
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _FEED = {"plain": 1 << 20, "gzip": 16 << 10, "zstd": 2 << 10}
 """Stored bytes fed at once: the worst ratios, 1,032 and 32,768, then yield 16 and 64 MiB."""
@@ -40,7 +43,7 @@ class StoredFile:
 
     path: Path
     uri: str
-    """Path relative to the configuration's folder, with forward slashes."""
+    """Path relative to the configuration's folder, with forward slashes; what cannot be printed as %0A."""
     size_bytes: int
     modified_at: datetime
 
@@ -71,7 +74,8 @@ class Line(NamedTuple):
 def list_files(root: Path, uri: str) -> Listing:
     """Return the files of a source: one file, a folder with all below it, or a glob with `**`.
 
-    Hidden names, links that leave the folder and what is not a regular file are passed over, visibly.
+    Hidden names, links that leave the folder and what is not a regular file are passed over, visibly. What
+    cannot be opened, a folder or a broken link too, is listed as a file: reading it says why.
     A uri that matches nothing gives an empty listing.
     """
     root = Path(os.path.normpath(root.absolute()))
@@ -82,11 +86,17 @@ def list_files(root: Path, uri: str) -> Listing:
         name = _relative(path, root)
         if why := _refusal(path, base):
             listing.ignored.append(Ignored(name, why))
-        elif path.is_file():
-            facts = path.stat()
-            changed = datetime.fromtimestamp(int(facts.st_mtime), UTC)
-            listing.files.append(StoredFile(path, name, facts.st_size, changed))
+        else:
+            listing.files.append(_stored(path, name))
     return listing
+
+
+def _stored(path: Path, name: str) -> StoredFile:
+    try:
+        facts = path.stat()
+    except OSError:
+        return StoredFile(path, name, 0, datetime.fromtimestamp(0, UTC))
+    return StoredFile(path, name, facts.st_size, datetime.fromtimestamp(int(facts.st_mtime), UTC))
 
 
 def _split_glob(whole: Path) -> tuple[Path, str]:
@@ -100,12 +110,17 @@ def _split_glob(whole: Path) -> tuple[Path, str]:
 
 def _candidates(base: Path, pattern: str) -> Iterator[Path]:
     if pattern:
-        yield from (path for path in base.glob(pattern) if path.is_symlink() or not path.is_dir())
+        descends = "**" in pattern
+        yield from (
+            path for path in base.glob(pattern) if path.is_symlink() or not (descends and path.is_dir())
+        )
     elif base.is_dir():
-        for folder, folders, names in os.walk(base):
+        closed: list[OSError] = []
+        for folder, folders, names in os.walk(base, onerror=closed.append):
             links = [name for name in folders if (Path(folder) / name).is_symlink()]
             yield from (Path(folder) / name for name in (*names, *links))
-    elif base.exists():
+        yield from (Path(error.filename) for error in closed)
+    elif base.exists() or base.is_symlink():
         yield base
 
 
@@ -117,16 +132,24 @@ def _refusal(path: Path, base: Path) -> str:
         if not path.resolve(strict=True).is_relative_to(base.resolve()):
             return "a link that leaves the folder of the source"
         mode = path.stat().st_mode
-    except OSError as error:
-        return f"cannot be opened: {error.strerror}"
+    except (OSError, RuntimeError):  # Python 3.11 and 3.12 raise the latter for links in a circle
+        return ""
     if stat.S_ISDIR(mode):
-        return "a link to a folder"
+        return _folder_refusal(path)
     return "" if stat.S_ISREG(mode) else "not a regular file"
 
 
+def _folder_refusal(path: Path) -> str:
+    if path.is_symlink():
+        return "a link to a folder"
+    return "a folder; write `**` to read what is below it" if os.access(path, os.R_OK | os.X_OK) else ""
+
+
 def _relative(path: Path, root: Path) -> str:
-    name = os.fsencode(os.path.relpath(path, root)).decode("utf-8", "backslashreplace")
-    return name.replace(os.sep, "/")
+    """Return a name that can be printed on one line, and that no other file has: the rest is %-encoded."""
+    name = _ENCODED.sub("%25", os.path.relpath(path, root))
+    told = [char if char.isprintable() else quote(os.fsencode(char), safe="") for char in name]
+    return "".join(told).replace(os.sep, "/")
 
 
 def hash_file(path: Path) -> str:

@@ -5,10 +5,11 @@ from its contract; what goes in is checked against it.
 """
 
 import logging
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -25,6 +26,18 @@ log = logging.getLogger(__name__)
 
 LOCK_WAIT_SECONDS = 600.0
 
+_LAST_GOOD = "The last good state is kept."
+_ADVICE = {
+    "No space left": f"Make room on that disk and run again. {_LAST_GOOD}",
+    "Permission denied": "Give yourself the right to write this file and its folder, and run again.",
+    "read-only": "Make the file and its folder writable, and run again.",
+    "not a valid DuckDB database": "Move that file away and run again: the sources hold all that goes in.",
+    "Is a directory": "Move that folder away, or name another `warehouse` under [output].",
+    "Out of Memory": f"Close other programs and run again. {_LAST_GOOD}",
+}
+"""Words of DuckDB or the operating system -> what to do."""
+_REPORT = f"{_LAST_GOOD} Run again; if it comes back, report it."
+
 
 class Warehouse:
     """An open warehouse; get one from `Warehouse.open`."""
@@ -37,19 +50,23 @@ class Warehouse:
     def open(cls, path: Path | None, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator["Warehouse"]:
         """Open the file, create what is missing, close it at the end; None opens one in memory.
 
+        Whatever DuckDB refuses while it is open becomes a WarehouseError here, and nowhere else.
+
         Raises:
-            WarehouseError: another process held the file for too long, or its tables are of another version.
+            WarehouseError: another process held the file for too long, its tables are of another version, or
+                DuckDB cannot read or write it.
         """
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        connection = _connect(":memory:" if path is None else str(path), wait_seconds)
+        connection = _connect(":memory:" if path is None else _made(path), wait_seconds)
         try:
             connection.execute("set TimeZone = 'UTC'")
             warehouse = cls(connection)
             warehouse._create_tables()
             yield warehouse
+        except duckdb.Error as error:
+            raise WarehouseError(_refusal(path, error)) from error
         finally:
-            connection.close()
+            with suppress(duckdb.Error):  # after a full disk; the next opening reads what was committed
+                connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -58,7 +75,8 @@ class Warehouse:
         try:
             yield
         except BaseException:
-            self._connection.execute("rollback")
+            with suppress(duckdb.Error):  # a fatal error has ended the transaction already
+                self._connection.execute("rollback")
             raise
         self._connection.execute("commit")
 
@@ -152,6 +170,29 @@ def sql(name: str) -> str:
     return files("pipeline.sql").joinpath(f"{name}.sql").read_text("utf-8")
 
 
+def _made(path: Path) -> str:
+    """Return the path of a database; a new one gets its name when it is whole, so that a kill leaves none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+        try:
+            duckdb.connect(str(fresh)).close()
+            with suppress(FileExistsError):  # another process was faster
+                path.hardlink_to(fresh)
+        except duckdb.Error as error:
+            raise WarehouseError(_refusal(path, error)) from None
+        finally:
+            fresh.unlink(missing_ok=True)
+    return str(path)
+
+
+def _refusal(path: Path | None, error: duckdb.Error) -> str:
+    """Return what DuckDB refused, on one line, and what to do about it."""
+    said = " ".join(str(error).split())
+    advice = next((advice for words, advice in _ADVICE.items() if words in said), _REPORT)
+    return f"The warehouse {path or 'in memory'} cannot be used: {said} {advice}"
+
+
 def _connect(path: str, wait_seconds: float) -> duckdb.DuckDBPyConnection:
     waited_until = time.monotonic() + wait_seconds
     told = False
@@ -161,7 +202,7 @@ def _connect(path: str, wait_seconds: float) -> duckdb.DuckDBPyConnection:
         except duckdb.IOException as error:
             holder = re.search(r"PID (\d+)", str(error))
             if "lock" not in str(error).lower():
-                raise WarehouseError(f"The warehouse {path} cannot be opened: {error}") from None
+                raise WarehouseError(_refusal(Path(path), error)) from None
             whom = f"process {holder[1]}" if holder else "another process"
             if time.monotonic() >= waited_until:
                 raise WarehouseError(

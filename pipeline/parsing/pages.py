@@ -188,7 +188,8 @@ def _row(item: tuple[Any, Any], shape: Shape) -> dict[str, Any]:
 
 
 def _other_endpoint(page: Page, shape: Shape) -> Reject:
-    name = page.path or min(objects(page), default="an unnamed endpoint")
+    """The endpoint by its name or the path of its URL; the query of a URL may hold a key."""
+    name = (page.path or "").partition("?")[0] or min(objects(page), default="an unnamed endpoint")
     rows = sum(1 for _ in _items(page))
     return Reject(
         page.line,

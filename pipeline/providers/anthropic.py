@@ -17,7 +17,7 @@ from pipeline.parsing.export_values import (
     text,
 )
 from pipeline.parsing.pages import Page, Shape, grouped, records
-from pipeline.parsing.personal import short_hash
+from pipeline.parsing.personal import hashed
 from pipeline.parsing.raw_rows import parsed
 from pipeline.provider import ExportFormat, Parsed, Provider
 
@@ -123,8 +123,8 @@ def leaves(result: Mapping[str, Any]) -> dict[str, int | None]:
 
 
 def _dimensions(result: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, str]:
-    sent = {name: value for name in names if (value := text(result, name)) is not None}
-    return {name: short_hash(value) if name in _PERSONAL else value for name, value in sent.items()}
+    sent = {name: hashed(result, name) if name in _PERSONAL else text(result, name) for name in names}
+    return {name: value for name, value in sent.items() if value is not None}
 
 
 def _usage(result: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pipeline.parsing.export_values import (
 )
 from pipeline.parsing.line_items import line_item
 from pipeline.parsing.pages import Page, Shape, grouped, objects, records
-from pipeline.parsing.personal import short_hash
+from pipeline.parsing.personal import hashed
 from pipeline.parsing.raw_rows import parsed
 from pipeline.provider import ExportFormat, Parsed, Provider
 
@@ -123,9 +123,9 @@ def _usage(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dimensions(result: Mapping[str, Any]) -> dict[str, Any]:
-    sent: dict[str, Any] = {name: text(result, name) for name in DIMENSIONS if name != "batch"}
-    if sent["user_id"]:
-        sent["user_id"] = short_hash(sent["user_id"])
+    words = (name for name in DIMENSIONS if name not in ("batch", "user_id"))
+    sent: dict[str, Any] = {name: text(result, name) for name in words}
+    sent["user_id"] = hashed(result, "user_id")
     batch = result.get("batch")
     if batch is not None and not isinstance(batch, bool):
         raise SourceError("bad_text", f"batch is {shown(batch)}, not true or false.", PULL_AGAIN)

@@ -62,12 +62,34 @@ def test_links_that_leave_the_folder_are_refused(tree: Path) -> None:
     (tree / "in/dangling").symlink_to(tree / "nowhere")
     listing = list_files(tree, "in")
     assert [file.uri for file in listing.files] == [
-        "in/2026/10/c.jsonl.gz", "in/a.jsonl", "in/b.jsonl", "in/inner.jsonl",
+        "in/2026/10/c.jsonl.gz", "in/a.jsonl", "in/b.jsonl", "in/dangling", "in/inner.jsonl",
     ]  # fmt: skip
     refused = dict(listing.ignored)
     assert "leaves the folder" in refused["in/link.jsonl"]
     assert "leaves the folder" in refused["in/folder"]
-    assert "cannot be opened" in refused["in/dangling"]
+
+
+def test_what_cannot_be_opened_is_listed_so_that_reading_it_says_why(tree: Path) -> None:
+    (tree / "in/circle").symlink_to("circle")
+    assert "in/circle" in [file.uri for file in list_files(tree, "in").files]
+    assert [file.uri for file in list_files(tree, "in/circle").files] == ["in/circle"]
+
+
+def test_a_folder_that_a_glob_finds_is_told(tree: Path) -> None:
+    assert [name for name, why in list_files(tree, "in/*").ignored if "`**`" in why] == ["in/2026"]
+    assert not any("`**`" in why for _, why in list_files(tree, "in/**").ignored)
+
+
+def test_names_are_printable_and_no_two_files_share_one(tree: Path) -> None:
+    for name in (b"x\n1", b"x%0A1", b"x\xff", b"x%FF", b"x%y", b'<script>"'):
+        (tree / "in" / os.fsdecode(name)).write_bytes(name)
+    uris = {file.uri: file.path.read_bytes() for file in list_files(tree, "in").files}
+    assert uris["in/x%0A1"] == b"x\n1"
+    assert uris["in/x%250A1"] == b"x%0A1"
+    assert uris["in/x%FF"] == b"x\xff"
+    assert uris["in/x%25FF"] == b"x%FF"
+    assert uris["in/x%y"] == b"x%y"
+    assert uris['in/<script>"'] == b'<script>"'
 
 
 def test_a_pipe_is_never_opened(tree: Path) -> None:
