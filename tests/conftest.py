@@ -16,6 +16,11 @@ settings.load_profile("same")  # every run tries the same; --hypothesis-profile=
 ROOT = Path(__file__).parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let somebody who has looked at the difference rewrite the golden files."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite the files of tests/golden")
+
+
 def _value(text: str, dtype: pl.DataType) -> object:
     if text in {"", "null"}:
         return None if text == "null" or dtype != pl.String else ""
