@@ -17,8 +17,8 @@ from typing import Any
 
 import duckdb
 import polars as pl
-from pandera.errors import SchemaErrors
 
+from pipeline.contracts import validate
 from pipeline.errors import ContractError, WarehouseError
 from schemas.tables import TABLES, Table
 
@@ -147,21 +147,6 @@ class Warehouse:
                 columns = ", ".join(f"{name} {kind}" for name, kind in wanted)
                 self._connection.execute(f"create schema if not exists {table.layer}")
                 self._connection.execute(f"create table {table.name} ({columns})")
-
-
-def validate(table: Table, frame: pl.DataFrame) -> None:
-    """Raise ContractError with column, check and examples when a frame breaks the table's contract."""
-    if frame.schema != table.schema:
-        differing = [
-            f"{name}: {frame.schema.get(name, 'missing')} where {table.schema.get(name, 'nothing')} belongs"
-            for name in dict.fromkeys([*table.schema, *frame.schema])
-            if frame.schema.get(name) != table.schema.get(name)
-        ]
-        raise ContractError(f"{table.name}: {'; '.join(differing) or 'columns are in another order'}.")
-    try:
-        table.contract.validate(frame, lazy=True)
-    except SchemaErrors as error:
-        raise ContractError(f"{table.name} breaks its contract:\n{error.failure_cases.head(10)}") from None
 
 
 @cache
