@@ -17,6 +17,7 @@ from pipeline.errors import BalanceError, TallystickError
 from pipeline.exports import export_tables, recover, swap, write_texts
 from pipeline.landing import LandingSummary
 from pipeline.landing import land as land_files
+from pipeline.models import with_model
 from pipeline.month import Registries, month_tables
 from pipeline.period import Month
 from pipeline.providers import PROVIDERS
@@ -174,7 +175,8 @@ def _calls(config: Settings, month: Month, warehouse: Warehouse, raw: dict[str, 
             for name in ("raw.usage", "raw.request", "raw.invoice")
         ]
     ).drop_nulls()
-    context = Context(settings=config, known_models=known.unique().sort(pl.all()))
+    known = with_model(known, config).unique().sort(pl.all())
+    context = Context(settings=config, known_models=known)
     count = warehouse.query(
         "select count(*) as spans from raw.span where ended_at >= $start and ended_at < $end",
         start=start,
