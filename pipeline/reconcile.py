@@ -18,6 +18,7 @@ from pipeline.money import split_integer
 from pipeline.tokens import TOTAL, unpivot
 from schemas.recon import Bridge, Bucket, Claim, Unmetered
 
+_PLACE = [name for name in BUCKET if name != "token_kind"]
 _STEP_KEY = [*CELL, *OWNER, "step", "basis"]
 
 
@@ -63,7 +64,8 @@ def explain_drift(calls: Calls, meters: Meters, month: str, rules: Rules) -> Rec
     )
     claims = gather(evidence, rules.causes)
     rows = _traced(traced.inside)
-    buckets = _buckets(rows, metered, claims, month)
+    ends = _ends([metered, *(frame.inside for frame in (traced, placed_calls, corrections))])
+    buckets = _buckets(rows, metered, claims, ends, month)
     placed = balance(buckets, claims)
     bridge = _bridge(rows, buckets, placed, placed_calls.inside, rules.owners)
     _check(bridge, buckets)
@@ -76,12 +78,16 @@ def explain_drift(calls: Calls, meters: Meters, month: str, rules: Rules) -> Rec
 
 
 def _metered(metered: pl.DataFrame) -> pl.DataFrame:
-    place = [*[name for name in BUCKET if name != "token_kind"], "bucket_end_at"]
-    return unpivot(metered, place).group_by([*place, "token_kind"]).agg(pl.col("tokens").sum())
+    """One row per bucket and kind, with its end."""
+    return (
+        unpivot(metered, [*_PLACE, "bucket_end_at"])
+        .group_by([*_PLACE, "token_kind"])
+        .agg(pl.col("tokens").sum(), pl.col("bucket_end_at").max())
+    )
 
 
 def _traced(traced: pl.DataFrame) -> pl.DataFrame:
-    place = [*[name for name in BUCKET if name != "token_kind"], *OWNER]
+    place = [*_PLACE, *OWNER]
     return (
         unpivot(traced, place)
         .group_by([*place, "token_kind"])
@@ -89,25 +95,29 @@ def _traced(traced: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _buckets(traced: pl.DataFrame, metered: pl.DataFrame, claims: pl.DataFrame, month: str) -> pl.DataFrame:
+def _ends(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The end of every bucket; where endpoints lumped together have steps of several widths, the latest."""
+    rows = pl.concat([frame.select(*_PLACE, "bucket_end_at") for frame in frames])
+    return rows.group_by(_PLACE).agg(pl.col("bucket_end_at").max())
+
+
+def _buckets(
+    traced: pl.DataFrame, metered: pl.DataFrame, claims: pl.DataFrame, ends: pl.DataFrame, month: str
+) -> pl.DataFrame:
     """One row per bucket; what an export covers and does not list is zero."""
     parts = [
         traced.select(*BUCKET, traced_tokens="tokens", metered_tokens=pl.lit(0, pl.Int64)),
         metered.select(*BUCKET, traced_tokens=pl.lit(0, pl.Int64), metered_tokens="tokens"),
         claims.select(*BUCKET, traced_tokens=pl.lit(0, pl.Int64), metered_tokens=pl.lit(0, pl.Int64)),
     ]
-    ends = metered.select("provider", "account", "bucket_start_at", "bucket_end_at").unique(
-        ["provider", "account", "bucket_start_at"], keep="any"
-    )
     return (
         pl.concat(parts)
         .group_by(BUCKET)
         .agg(pl.col("traced_tokens").sum(), pl.col("metered_tokens").sum())
-        .join(ends, on=["provider", "account", "bucket_start_at"], how="left")
+        .join(ends, on=_PLACE, how="left")
         .with_columns(
             month=pl.lit(month),
             drift_tokens=pl.col("metered_tokens") - pl.col("traced_tokens"),
-            bucket_end_at=pl.col("bucket_end_at").fill_null(pl.col("bucket_start_at").dt.offset_by("1d")),
         )
         .sort(BUCKET)
     )

@@ -5,6 +5,7 @@ import polars as pl
 from pipeline.cause import BUCKET, OWNER, Cause, Evidence, claims, claims_from_corrections
 from pipeline.onesided import PLACE, doubtful_scopes, family
 from pipeline.tokens import unpivot
+from schemas.types import ALL
 
 _PLACE = [name for name in BUCKET if name != "token_kind"]
 
@@ -23,7 +24,9 @@ def _never_metered(evidence: Evidence) -> pl.DataFrame:
     accounts = evidence.metered.select("provider", "account").unique()
     families = evidence.metered.select("provider", "account", family=family("model")).unique()
     calls = (
-        evidence.calls.filter(pl.col("not_billed_reason").is_null() & (pl.col("model") != "unknown"))
+        evidence.calls.filter(
+            pl.col("not_billed_reason").is_null() & ~pl.col("model").is_in([ALL, "unknown"])
+        )
         .join(accounts, on=["provider", "account"], how="semi")
         .with_columns(family=family("model"))
         .join(families, on=["provider", "account", "family"], how="anti")

@@ -4,19 +4,22 @@ import polars as pl
 
 from pipeline.cause import Cause, Evidence, claims
 from pipeline.onesided import PLACE, doubtful_scopes
+from schemas.types import ALL
 
 
 def claim(evidence: Evidence) -> pl.DataFrame:
     """One row per bucket of a scope, or of a model in a scope, without any call in the month.
 
     Exact, but bounded where the scope also has models that are only traced: one may be the other's alias.
+    Where a scope is traced, rows that name no model prove nothing: they may be of any model.
     """
     traced_scopes = evidence.calls.select(PLACE).unique()
     traced_models = evidence.calls.select([*PLACE, "model"]).unique()
-    silent = evidence.metered.filter(pl.col("tokens") > 0).join(
+    is_known_scope = pl.struct(PLACE).is_in(traced_scopes.to_struct().implode())
+    is_nameless = pl.col("model").is_in([ALL, "unknown"])
+    silent = evidence.metered.filter((pl.col("tokens") > 0) & ~(is_known_scope & is_nameless)).join(
         traced_models, on=[*PLACE, "model"], how="anti"
     )
-    is_known_scope = pl.struct(PLACE).is_in(traced_scopes.to_struct().implode())
     owner = pl.col("scope").replace_strict(evidence.owners, default="uninstrumented", return_dtype=pl.String)
     doubtful = doubtful_scopes(evidence.calls, evidence.metered).with_columns(is_doubtful=pl.lit(value=True))
     return claims(
