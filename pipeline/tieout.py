@@ -13,6 +13,10 @@ from schemas.types import COMPONENTS
 _ACCOUNT = ["provider", "account"]
 _SKU = [*_ACCOUNT, "model", "service_tier", "token_kind"]
 _ZERO = Decimal(0)
+
+CHARGES = ("usage", "fee", "minimum", "adjustment")
+"""Categories that bill something: an invoice without any is a note beside the bill, not the bill."""
+
 _ADVICE = (
     "Ask the provider which of the two is final, or wait until the cost export has settled, and close again."
 )
@@ -29,9 +33,10 @@ def tie_out(metered: pl.DataFrame, billed: pl.DataFrame, month: str) -> Tied:
     """Return the components from metered to billed per account and invoice; they add up to `billed`.
 
     `metered` has one row per cell with `tokens` and `usd` (null when unpriced) and `usd_per_token`; `billed`
-    is core.billed. Amounts are whole cents; what is smaller goes to `rounding`. Without an invoice the cost
-    export stands for it. Token lines at another rate than expected are `price`; where lines carry a quantity,
-    a difference to the metered tokens at the expected rate is `quantity`.
+    is core.billed. Amounts are whole cents; what is smaller goes to `rounding`. Until an invoice bills
+    anything, the cost export stands for it. Token lines at another rate than expected are `price`; where
+    lines carry a quantity, a difference to the metered tokens at the expected rate is `quantity`. An account
+    with a line whose dollars are not known is not tied out: its bill is unknown, not zero.
     """
     rows: list[tuple[Any, ...]] = []
     findings: list[tuple[Any, ...]] = []
@@ -56,21 +61,41 @@ def _account(
     cost = billed.filter(pl.col("origin") == "cost")
     lines = billed.filter(pl.col("origin") == "invoice")
     expected, quantity = _sum(meter["usd"]), _quantity(lines if _has_quantity(lines) else cost, meter)
-    if lines.is_empty():
-        yield None, _components(cost, expected, quantity, _ZERO), _ZERO
+    is_valued, is_cost_valued = (not frame["amount_usd"].null_count() for frame in (lines, cost))
+    charges = lines.filter(pl.col("category").is_in(CHARGES))
+    if not is_valued or (charges.is_empty() and not is_cost_valued):
         return
+    if charges.is_empty():
+        if not cost.is_empty():
+            yield None, _components(cost, expected, quantity, _ZERO), _ZERO
+        for invoice_id in _invoices(lines):
+            yield invoice_id, _components(_of(lines, invoice_id), _ZERO, _ZERO, _ZERO), _ZERO
+        return
+    yield from _invoiced(lines, cost if is_cost_valued else cost.clear(), expected, quantity)
+
+
+def _invoiced(
+    lines: pl.DataFrame, cost: pl.DataFrame, expected: Decimal, quantity: Decimal
+) -> Iterator[tuple[str | None, dict[str, Decimal], Decimal]]:
+    """Share what is expected over the invoices by what they charge for usage."""
     gap, rounding = _gap(cost, lines)
-    invoices = sorted(lines["invoice_id"].unique().to_list())
-    usage = [max(_ZERO, _sum(_of(lines, name, "usage"))) for name in invoices]
-    shares = zip(
-        invoices, split(expected, usage), split(quantity, usage), split(gap, usage), split(rounding, usage),
-        strict=True,
-    )  # fmt: skip
-    for invoice_id, its_expected, its_quantity, its_gap, its_rounding in shares:
-        own = lines.filter(pl.col("invoice_id") == invoice_id)
-        if len(invoices) == 1:
+    invoices = _invoices(lines)
+    charging = _invoices(lines.filter(pl.col("category").is_in(CHARGES)))
+    weights = [_charged(_of(lines, name)) for name in invoices]
+    if not any(weights):
+        weights = [Decimal(name in charging) for name in invoices]
+    shares = zip(*(split(total, weights) for total in (expected, quantity, gap, rounding)), strict=True)
+    for invoice_id, (its_expected, its_quantity, its_gap, its_rounding) in zip(invoices, shares, strict=True):
+        own = _of(lines, invoice_id)
+        if charging == [invoice_id]:
             own = _detailed(own, cost)
         yield invoice_id, _components(own, its_expected, its_quantity, its_rounding), its_gap
+
+
+def _charged(invoice: pl.DataFrame) -> Decimal:
+    """What an invoice charges for usage; one that states a total only charges that."""
+    usage = invoice.filter(pl.col("category").is_in(["usage", "adjustment"]))
+    return max(_ZERO, _sum(usage["amount_usd"]))
 
 
 def _detailed(invoice: pl.DataFrame, cost: pl.DataFrame) -> pl.DataFrame:
@@ -108,8 +133,13 @@ _CATEGORIES = ("usage", "fee", "minimum", "credit", "discount", "tax", "rounding
 
 
 def _gap(cost: pl.DataFrame, lines: pl.DataFrame) -> tuple[Decimal, Decimal]:
-    """Return (unexplained gap, rounding) between the invoice's usage and fees and the cost export."""
+    """Return (unexplained gap, rounding) between the invoice's usage and fees and the cost export.
+
+    Credits of the cost export count unless the invoice has them as lines of their own.
+    """
     charges = lines.filter(pl.col("category").is_in(["usage", "fee", "adjustment"]))
+    if not lines.filter(pl.col("category").is_in(["credit", "discount"])).is_empty():
+        cost = cost.filter(pl.col("category") != "credit")
     if cost.is_empty() or charges.is_empty():
         return _ZERO, _ZERO
     difference = _sum(charges["amount_usd"]) - _sum(cost["amount_usd"])
@@ -119,12 +149,18 @@ def _gap(cost: pl.DataFrame, lines: pl.DataFrame) -> tuple[Decimal, Decimal]:
 
 
 def _has_quantity(lines: pl.DataFrame) -> bool:
-    return lines.filter(pl.col("quantity").is_not_null() & pl.col("token_kind").is_not_null()).height > 0
+    return not _token_lines(lines).is_empty()
+
+
+def _token_lines(lines: pl.DataFrame) -> pl.DataFrame:
+    """Lines that charge for a number of tokens; a credit's quantity is none that was used."""
+    is_counted = pl.col("quantity").is_not_null() & pl.col("token_kind").is_not_null()
+    return lines.filter(is_counted & (pl.col("category") == "usage"))
 
 
 def _quantity(lines: pl.DataFrame, meter: pl.DataFrame) -> Decimal:
     """(Billed minus metered tokens) at the expected rate, over the SKUs whose lines say a quantity."""
-    tokens = lines.filter(pl.col("quantity").is_not_null() & pl.col("token_kind").is_not_null())
+    tokens = _token_lines(lines)
     keys = [name for name in _SKU if name != "service_tier"]
     billed = tokens.group_by(keys).agg(pl.col("quantity").sum())
     known = meter.group_by(keys).agg(
@@ -136,8 +172,12 @@ def _quantity(lines: pl.DataFrame, meter: pl.DataFrame) -> Decimal:
     )
 
 
-def _of(lines: pl.DataFrame, invoice_id: str, category: str) -> pl.Series:
-    return _category(lines.filter(pl.col("invoice_id") == invoice_id), category)
+def _invoices(lines: pl.DataFrame) -> list[str]:
+    return sorted(lines["invoice_id"].unique().to_list())
+
+
+def _of(lines: pl.DataFrame, invoice_id: str) -> pl.DataFrame:
+    return lines.filter(pl.col("invoice_id") == invoice_id)
 
 
 def _category(lines: pl.DataFrame, category: str) -> pl.Series:

@@ -30,7 +30,7 @@ DEFAULTS = {**ACCOUNT, "month": "2026-10", "service_tier": "all", "currency": "U
 
 def billed(table: Frame, text: str) -> pl.DataFrame:
     frame = table(text, BILLED, **DEFAULTS)
-    return frame.with_columns(amount=pl.col("amount_usd"))
+    return frame.with_columns(amount=pl.col("amount_usd").fill_null(1))
 
 
 def components(tieout: pl.DataFrame) -> dict[str, str]:
@@ -175,6 +175,145 @@ def test_an_invoice_with_a_total_only_takes_its_fees_from_the_cost_export(table:
     }
 
 
+def test_a_credit_note_alone_leaves_the_bill_to_the_cost_export(table: Frame) -> None:
+    lines = billed(
+        table,
+        """
+        origin  | invoice_id | category | amount_usd
+        cost    | null       | usage    | 20.00
+        invoice | INV-2      | credit   | -3.00
+        """,
+    )
+    tieout = tie_out(metered(table), lines, "2026-10").tieout
+    assert components(tieout.filter(pl.col("invoice_id").is_null())) == {
+        "metered_at_expected_rate": "20.00",
+        "billed": "20.00",
+    }
+    assert components(tieout.filter(pl.col("invoice_id") == "INV-2")) == {
+        "credits": "-3.00",
+        "billed": "-3.00",
+    }
+
+
+def test_a_credit_note_beside_a_total_only_invoice_leaves_its_fees_in_sight(table: Frame) -> None:
+    lines = billed(
+        table,
+        """
+        origin  | invoice_id | category   | amount_usd
+        cost    | null       | usage      | 20.00
+        cost    | null       | fee        | 2.50
+        invoice | INV-1      | adjustment | 22.50
+        invoice | INV-2      | credit     | -3.00
+        """,
+    )
+    tied = tie_out(metered(table), lines, "2026-10")
+    assert components(tied.tieout.filter(pl.col("invoice_id") == "INV-1")) == {
+        "metered_at_expected_rate": "20.00",
+        "fees": "2.50",
+        "billed": "22.50",
+    }
+    assert tied.findings.is_empty()
+
+
+def test_invoices_that_state_totals_only_share_what_was_metered(table: Frame) -> None:
+    lines = billed(
+        table,
+        """
+        origin  | invoice_id | category   | amount_usd
+        invoice | INV-1      | adjustment | 5.00
+        invoice | INV-2      | adjustment | 15.00
+        """,
+    )
+    tieout = tie_out(metered(table), lines, "2026-10").tieout
+    assert components(tieout.filter(pl.col("invoice_id") == "INV-1")) == {
+        "metered_at_expected_rate": "5.00",
+        "billed": "5.00",
+    }
+    assert components(tieout.filter(pl.col("invoice_id") == "INV-2")) == {
+        "metered_at_expected_rate": "15.00",
+        "billed": "15.00",
+    }
+
+
+def test_credits_that_both_sides_list_are_no_gap(table: Frame) -> None:
+    lines = billed(
+        table,
+        """
+        origin  | invoice_id | category | amount_usd
+        cost    | null       | usage    | 20.00
+        cost    | null       | credit   | -5.00
+        invoice | INV-1      | usage    | 20.00
+        invoice | INV-1      | credit   | -5.00
+        """,
+    )
+    tied = tie_out(metered(table), lines, "2026-10")
+    assert components(tied.tieout) == {
+        "metered_at_expected_rate": "20.00",
+        "credits": "-5.00",
+        "billed": "15.00",
+    }
+    assert tied.findings.is_empty()
+
+
+def test_the_quantity_of_a_credit_is_no_quantity_that_was_used(table: Frame) -> None:
+    lines = billed(
+        table,
+        """
+        origin  | invoice_id | category | model | token_kind     | quantity | amount_usd
+        invoice | INV-1      | usage    | m     | input_uncached | 4000000  | 10.00
+        invoice | INV-1      | usage    | m     | output         | 1000000  | 10.00
+        invoice | INV-2      | credit   | m     | output         | 200000   | -2.00
+        """,
+    )
+    tieout = tie_out(metered(table), lines, "2026-10").tieout
+    assert tieout.filter(pl.col("component") == "quantity")["usd"].sum() == 0
+    assert tieout.filter(pl.col("component") == "credits")["usd"].sum() == Decimal(-2)
+
+
+def test_usage_that_is_taken_back_is_part_of_the_invoice_that_takes_it_back(table: Frame) -> None:
+    lines = billed(
+        table,
+        """
+        origin  | invoice_id | category | amount_usd
+        invoice | INV-1      | usage    | -4.00
+        invoice | INV-2      | usage    | 20.00
+        """,
+    )
+    tieout = tie_out(metered(table), lines, "2026-10").tieout
+    assert components(tieout.filter(pl.col("invoice_id") == "INV-1")) == {"price": "-4.00", "billed": "-4.00"}
+    assert components(tieout.filter(pl.col("invoice_id") == "INV-2")) == {
+        "metered_at_expected_rate": "20.00",
+        "billed": "20.00",
+    }
+
+
+def test_an_account_with_a_line_of_unknown_value_is_not_tied_out(table: Frame) -> None:
+    lines = billed(
+        table,
+        """
+        origin  | invoice_id | category | amount_usd
+        cost    | null       | usage    | 20.00
+        invoice | INV-1      | usage    | null
+        invoice | INV-1      | fee      | 2.00
+        """,
+    )
+    assert tie_out(metered(table), lines, "2026-10").tieout.is_empty()
+
+
+def test_a_cost_export_of_unknown_value_does_not_hide_the_invoice(table: Frame) -> None:
+    lines = billed(
+        table,
+        """
+        origin  | invoice_id | category | amount_usd
+        cost    | null       | usage    | null
+        invoice | INV-1      | usage    | 20.00
+        """,
+    )
+    tied = tie_out(metered(table), lines, "2026-10")
+    assert components(tied.tieout) == {"metered_at_expected_rate": "20.00", "billed": "20.00"}
+    assert tied.findings.is_empty()
+
+
 cents = st.integers(min_value=-(10**7), max_value=10**7).map(lambda n: Decimal(n) / 1000)
 category = st.sampled_from(["usage", "fee", "minimum", "credit", "discount", "tax", "rounding", "adjustment"])
 line = st.tuples(st.sampled_from(["INV-1", "INV-2"]), category, cents)
@@ -206,5 +345,7 @@ def test_components_are_whole_cents_and_add_up_to_billed(
         parts = dict(group.select("component", "usd").rows())
         total = parts.pop("billed")
         assert sum(parts.values()) == total
-    billed_usd = tieout.filter(pl.col("component") == "billed")["usd"].sum()
-    assert abs(billed_usd - sum(usd for _, _, usd in lines)) <= Decimal("0.01")
+    is_billed = any(what not in {"tax", "credit", "discount", "rounding"} for _, what, _ in lines)
+    wanted = [usd for _, _, usd in lines] + ([] if is_billed else costs)
+    totals = tieout.filter(pl.col("component") == "billed")["usd"]
+    assert abs(totals.sum() - sum(wanted, Decimal(0))) <= Decimal("0.005") * totals.len()
