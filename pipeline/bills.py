@@ -6,7 +6,13 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.findings import assemble
-from pipeline.metering.bill_findings import long_periods, restated, unknown_currencies, without_detail
+from pipeline.metering.bill_findings import (
+    long_periods,
+    restated,
+    unknown_currencies,
+    without_detail,
+    wrong_arithmetic,
+)
 from pipeline.metering.coverage import incomplete
 from pipeline.metering.quantities import in_tokens
 from pipeline.metering.restatement import finest, has, latest, latest_invoices, pull_order, reach_of
@@ -74,6 +80,7 @@ def bill(
         restated(current.shrunk.filter(starts), month),
         long_periods(lines, month),
         unknown_currencies(billed, month),
+        wrong_arithmetic(billed, month),
         without_detail(billed, month),
     ]
     return Bills(billed, _unmapped(charges, month), assemble(findings))

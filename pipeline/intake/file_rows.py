@@ -21,6 +21,7 @@ MAX_EXPORT_BYTES = 256 * 1024 * 1024
 """An export is read whole; larger ones must be pulled in parts."""
 
 _HEAD_BYTES = 64 * 1024
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _AGAIN = "Copy the file again from where it was written, and land again."
 _PARSER_ERRORS = (
@@ -68,6 +69,8 @@ def _pieces(
     offered: Offered, options: DecodeOptions, content: Content, stream: io.BufferedReader
 ) -> Iterator[Piece]:
     head = stream.peek(_HEAD_BYTES)
+    if head.startswith(_UTF16):
+        raise SourceError("utf16", "The file is UTF-16 text.", "Save it as UTF-8, and land again.")
     if b"\0" in head[:_HEAD_BYTES]:
         raise SourceError(
             "binary_file",

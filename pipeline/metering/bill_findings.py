@@ -3,6 +3,7 @@
 import polars as pl
 
 from pipeline.findings import assemble, finding
+from pipeline.parsing.invoice_lines import DIFFERENCE
 from pipeline.period import Month
 
 
@@ -44,6 +45,35 @@ def long_periods(lines: pl.DataFrame, month: Month) -> pl.DataFrame:
                 account=account,
             )
             for provider, account, invoice_id, start, end in beyond.rows()
+        ]
+    )
+
+
+def wrong_arithmetic(billed: pl.DataFrame, month: Month) -> pl.DataFrame:
+    """Return a finding per invoice whose lines do not add up to its total, beyond rounding."""
+    place = ["provider", "account", "invoice_id", "currency"]
+    is_rest = (pl.col("category") == "adjustment") & (pl.col("line_item") == DIFFERENCE)
+    sums = (
+        billed.filter(pl.col("origin") == "invoice")
+        .group_by(place)
+        .agg(pl.col("amount").sum().alias("total"), pl.col("amount").filter(is_rest).sum().alias("rest"))
+        .filter(pl.col("rest") != 0)
+        .sort(place)
+    )
+    return assemble(
+        [
+            finding(
+                str(month),
+                "invoice_arithmetic",
+                "warning",
+                f"The lines of invoice {invoice_id} of {provider} account '{account}' add up to "
+                f"{total - rest:,.2f} {currency}, its total is {total:,.2f}; the difference of {rest:,.2f} "
+                "stands in the tie-out under price.",
+                "Compare the manifest with the invoice: correct it, or ask the issuer for the missing line.",
+                provider=provider,
+                account=account,
+            )
+            for provider, account, invoice_id, currency, total, rest in sums.rows()
         ]
     )
 

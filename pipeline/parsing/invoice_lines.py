@@ -41,6 +41,9 @@ _KINDS = {
     "cache_write": "cache_write_other",
     "reasoning": "output",
 }
+DIFFERENCE = "difference between lines and total of the manifest"
+"""Description of the line that makes the lines of an invoice add up to its total."""
+
 _HALF_CENT = Decimal("0.005")
 
 
@@ -134,7 +137,7 @@ def remainder(
     if rest:
         is_rounding = abs(rest) <= _HALF_CENT * (len(rows) + len(extra) + 1)
         name = "rounding" if is_rounding else "adjustment"
-        extra.append(_line(name, rest, "difference between lines and total of the manifest"))
+        extra.append(_line(name, rest, DIFFERENCE))
     yield from extra
 
 
