@@ -47,7 +47,7 @@ _EXPORTS = ("raw.file", "raw.usage", "raw.cost", "raw.invoice", "raw.request")
 _MARGIN = timedelta(days=2)
 """How far around a month the spans of its traces are looked for."""
 
-_SPANS_A_BATCH = 1_000_000
+_SPANS_A_BATCH = 200_000
 
 
 class CheckResult(NamedTuple):
