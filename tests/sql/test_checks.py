@@ -1,0 +1,197 @@
+"""Every conservation law: sound rows pass, a planted broken row is named, an empty month is sound."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from pipeline.warehouse import Warehouse
+from schemas.tables import BY_NAME
+
+MONTH = "2026-10"
+CHECKS = sorted(
+    path.stem for path in (Path(__file__).parents[2] / "pipeline" / "sql" / "checks").glob("*.sql")
+)
+CELL = {"provider": "openai", "account": "acme", "scope": "acme", "model": "m", "service_tier": "standard"}
+OWNER = {"team": "red", "service": "chat", "feature": ""}
+DAY = datetime(2026, 10, 1, tzinfo=UTC)
+Rows = list[dict[str, Any]]
+Plant = Callable[..., None]
+
+
+@pytest.fixture
+def warehouse() -> Iterator[Warehouse]:
+    with Warehouse.open(None) as opened:
+        yield opened
+
+
+@pytest.fixture
+def plant(warehouse: Warehouse) -> Plant:
+    """Insert rows; what a contract wants beyond the given columns is filled in."""
+    filled = {
+        "month": MONTH,
+        **CELL,
+        **OWNER,
+        "token_kind": "output",
+        "basis": "exact",
+        "evidence_count": 1,
+        "meter": "usage",
+        "endpoint": "completions",
+        "bucket_start_at": DAY,
+        "bucket_end_at": datetime(2026, 10, 2, tzinfo=UTC),
+        "started_at": DAY,
+        "ended_at": DAY,
+        "attempt_count": 1,
+        "span_count": 1,
+        "usage_quality": "recorded",
+        "cache_breakdown": "full",
+        "has_http_spans": False,
+        "is_pool": False,
+        "reason": "r",
+        "source": "s",
+        "uri": "u",
+        "kind": "traces",
+        "format": "f",
+        "decoder": "d",
+        "size_bytes": 1,
+        "file_id": "f",
+        "line": 1,
+        "position": 0,
+    }
+
+    def build(name: str, rows: Rows) -> None:
+        table = BY_NAME[name]
+        plain = {column: _plain(dtype) for column, dtype in table.schema.items()}
+        known = {column: value for column, value in filled.items() if column in table.schema}
+        nullable = {c for c, spec in table.contract.to_schema().columns.items() if spec.nullable}
+        full = [{**{c: v for c, v in plain.items() if c not in nullable}, **known, **row} for row in rows]
+        warehouse.insert(table, pl.DataFrame(full, schema=table.schema))
+
+    return build
+
+
+def _plain(dtype: pl.DataType) -> Any:
+    values: dict[type, Any] = {pl.String: "x", pl.Int64: 0, pl.Boolean: False, pl.Decimal: Decimal(0)}
+    return values.get(type(dtype), DAY)
+
+
+def bad(warehouse: Warehouse, check: str, month: str = MONTH) -> pl.DataFrame:
+    return warehouse.run(f"checks/{check}", month=month)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_an_empty_month_breaks_nothing(warehouse: Warehouse, check: str) -> None:
+    assert bad(warehouse, check).is_empty()
+
+
+def test_a_bridge_that_lacks_a_token_is_named(warehouse: Warehouse, plant: Plant) -> None:
+    steps = [
+        {"step": "traced", "tokens": 90, "tokens_low": 90, "tokens_high": 90},
+        {"step": "unexplained", "tokens": 10, "tokens_low": 0, "tokens_high": 10},
+    ]
+    plant("recon.bridge", steps)
+    plant("recon.bucket", [{"traced_tokens": 90, "metered_tokens": 100, "drift_tokens": 10}])
+    assert bad(warehouse, "bridge_adds_up").is_empty()
+
+    plant("recon.bridge", [{**steps[1], "team": "blue", "tokens": 1}])
+    found = bad(warehouse, "bridge_adds_up")
+    assert found.select("bridged_tokens", "metered_tokens").rows() == [(101, 100)]
+
+
+def test_tokens_moved_from_traced_to_a_cause_are_named(warehouse: Warehouse, plant: Plant) -> None:
+    plant("recon.bridge", [{"step": "traced", "tokens": 99}, {"step": "unexplained", "tokens": 1}])
+    plant("recon.bucket", [{"traced_tokens": 100, "metered_tokens": 100}])
+    found = bad(warehouse, "bridge_adds_up")
+    assert found.select("bridged_traced_tokens", "traced_tokens").rows() == [(99, 100)]
+
+
+@pytest.mark.parametrize("table", ["recon.bridge", "recon.bucket"])
+def test_a_cell_on_one_side_only_is_named(warehouse: Warehouse, plant: Plant, table: str) -> None:
+    row = {"step": "traced", "tokens": 5} if table == "recon.bridge" else {"metered_tokens": 5}
+    plant(table, [row])
+    assert bad(warehouse, "bridge_adds_up").height == 1
+    assert bad(warehouse, "bridge_adds_up", "2026-11").is_empty()
+
+
+def test_a_metered_token_that_is_in_no_bucket_is_named(warehouse: Warehouse, plant: Plant) -> None:
+    plant("core.metered", [{"input_uncached_tokens": 40, "output_image_tokens": 2, "output_tokens": None}])
+    plant("recon.bucket", [{"metered_tokens": 42}])
+    assert bad(warehouse, "meter_is_whole").is_empty()
+
+    plant("core.metered", [{"account": "other", "cache_write_other_tokens": 3}])
+    found = bad(warehouse, "meter_is_whole")
+    assert found.rows() == [("openai", "other", 3, 0)]
+
+
+def test_a_record_that_is_neither_kept_nor_in_quarantine_is_named(warehouse: Warehouse, plant: Plant) -> None:
+    plant("raw.file", [{"rows_read": 3, "rows_kept": 2, "rows_quarantined": 1}])
+    plant("raw.quarantine", [{}])
+    assert bad(warehouse, "nothing_is_lost").is_empty()
+
+    plant("raw.file", [{"uri": "v", "file_id": "g", "rows_read": 3, "rows_kept": 2, "rows_quarantined": 0}])
+    assert bad(warehouse, "nothing_is_lost")["uri"].to_list() == ["v"]
+
+
+def test_a_count_without_its_rows_in_quarantine_is_named(warehouse: Warehouse, plant: Plant) -> None:
+    plant("raw.file", [{"rows_read": 3, "rows_kept": 2, "rows_quarantined": 1}])
+    assert bad(warehouse, "nothing_is_lost").select("uri", "in_quarantine").rows() == [("u", 0)]
+
+
+def test_rows_in_quarantine_of_no_known_file_are_named(warehouse: Warehouse, plant: Plant) -> None:
+    plant("raw.quarantine", [{"uri": "gone"}])
+    assert bad(warehouse, "nothing_is_lost").select("uri", "in_quarantine").rows() == [("gone", 1)]
+
+
+def test_teams_that_are_billed_a_cent_more_than_the_invoices_are_named(
+    warehouse: Warehouse, plant: Plant
+) -> None:
+    plant("recon.tieout", [{"component": "billed", "usd": Decimal("10.00")}])
+    plant("recon.tieout", [{"component": "tax", "usd": Decimal("1.00")}])
+    plant("report.team", [{"billed_usd": Decimal("9.99")}])
+    assert bad(warehouse, "teams_add_up").height == 1
+
+    plant("report.team", [{"team": "blue", "billed_usd": Decimal("0.01")}])
+    assert bad(warehouse, "teams_add_up").is_empty()
+
+
+def test_components_that_miss_the_billed_by_a_cent_are_named(warehouse: Warehouse, plant: Plant) -> None:
+    good = [{"component": "tax", "usd": Decimal("1.00")}, {"component": "billed", "usd": Decimal("1.00")}]
+    plant("recon.tieout", [{**row, "invoice_id": "A"} for row in good])
+    assert bad(warehouse, "tieout_adds_up").is_empty()
+
+    plant("recon.tieout", [{**good[0], "invoice_id": None}, {**good[1], "usd": Decimal("1.01")}])
+    assert bad(warehouse, "tieout_adds_up")["invoice_id"].to_list() == [None]
+
+
+def test_parts_of_a_cent_and_bills_without_components_are_named(warehouse: Warehouse, plant: Plant) -> None:
+    plant("recon.tieout", [{"invoice_id": "A", "component": "billed", "usd": Decimal("1.00")}])
+    fine = [{"component": name, "usd": Decimal("1.005")} for name in ("tax", "billed")]
+    plant("recon.tieout", [{"invoice_id": "B", **row} for row in fine])
+    assert bad(warehouse, "tieout_adds_up")["invoice_id"].to_list() == ["A", "B"]
+
+
+def test_a_span_whose_tokens_no_call_holds_is_named(warehouse: Warehouse, plant: Plant) -> None:
+    plant("core.traced", [{"output_tokens": 7}, {"position": 1, "output_tokens": 7}])
+    plant(
+        "core.correction", [{"step": "duplicate_spans", "tokens": -7}, {"step": "not_billed", "tokens": -7}]
+    )
+    plant("core.call", [{"output_tokens": 7}])
+    assert bad(warehouse, "traces_are_whole").is_empty()
+
+    plant("core.traced", [{"position": 2, "account": "other", "input_audio_tokens": 1}])
+    found = bad(warehouse, "traces_are_whole")
+    assert found.rows() == [("openai", "other", 1, 0, 0)]
+
+
+@pytest.mark.parametrize("check", [name for name in CHECKS if name != "nothing_is_lost"])
+def test_other_months_are_not_looked_at(warehouse: Warehouse, plant: Plant, check: str) -> None:
+    plant("recon.bridge", [{"step": "traced", "tokens": 5}])
+    plant("core.metered", [{"output_tokens": 3}])
+    plant("core.traced", [{"output_tokens": 3}])
+    plant("recon.tieout", [{"component": "billed", "usd": Decimal(3)}])
+    assert bad(warehouse, check).height == 1
+    assert bad(warehouse, check, "2026-09").is_empty()
