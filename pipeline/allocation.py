@@ -6,6 +6,7 @@ from decimal import Decimal
 import polars as pl
 
 from pipeline.money import split
+from pipeline.tokens import TOTAL
 from schemas.report import Team
 
 POOLS = ("unowned", "uninstrumented")
@@ -17,10 +18,11 @@ _NAMED = pl.col("step").is_in(["traced", "unexplained"]).not_()
 def teams(bridge: pl.DataFrame, tieout: pl.DataFrame, calls: pl.DataFrame, month: str) -> pl.DataFrame:
     """Return report.team: the parts add up to the invoices over all teams.
 
-    A team's part of an account's bill is in proportion to its metered tokens at the expected rate; where
-    nothing in the account has a price, in proportion to its metered tokens.
+    A team's part of an account's bill is in proportion to its metered tokens at the expected rate. Tokens
+    without a price weigh as much as the account's others do on average, and are all alike where none has a
+    price. The bill of an account without a meter goes by what its calls traced.
     """
-    billed = _billed(bridge, tieout)
+    billed = _billed(bridge, tieout, calls)
     sums = bridge.group_by("team").agg(
         traced_tokens=pl.col("tokens").filter(pl.col("step") == "traced").sum(),
         metered_tokens=pl.col("tokens").sum(),
@@ -60,17 +62,13 @@ def gross_by_team(bridge: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _billed(bridge: pl.DataFrame, tieout: pl.DataFrame) -> pl.DataFrame:
+def _billed(bridge: pl.DataFrame, tieout: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     totals = (
         tieout.filter(pl.col("component") == "billed")
         .group_by("provider", "account")
         .agg(pl.col("usd").sum())
     ).sort("provider", "account")
-    weights = (
-        bridge.group_by("provider", "account", "team")
-        .agg(usd=pl.col("usd").sum().clip(0), tokens=pl.col("tokens").sum().clip(0))
-        .sort("provider", "account", "team")
-    )
+    weights = _weights(bridge, calls)
     parts: dict[str, Decimal] = {}
     for provider, account, total in totals.iter_rows():
         mine = weights.filter((pl.col("provider") == provider) & (pl.col("account") == account))
@@ -81,12 +79,33 @@ def _billed(bridge: pl.DataFrame, tieout: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _weights(bridge: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
+    """Dollars, priced and unpriced tokens by account and team: metered, or traced where there is no meter."""
+    place = ["provider", "account", "team"]
+    is_priced = pl.col("usd").is_not_null()
+    metered = bridge.group_by(place).agg(
+        pl.col("usd").sum(),
+        priced=pl.col("tokens").filter(is_priced).sum().clip(0),
+        unpriced=pl.col("tokens").filter(~is_priced).sum().clip(0),
+    )
+    traced = (
+        calls.filter(pl.col("not_billed_reason").is_null())
+        .join(bridge, on=["provider", "account"], how="anti")
+        .group_by(place)
+        .agg(usd=pl.lit(None, bridge.schema["usd"]), priced=pl.lit(0, pl.Int64), unpriced=TOTAL.sum())
+    )
+    return pl.concat([metered, traced]).with_columns(pl.col("usd").fill_null(0).clip(0)).sort(place)
+
+
 def _shares(weights: pl.DataFrame, total: Decimal) -> Mapping[str, Decimal]:
     if weights.is_empty():
         return {"uninstrumented": total}
-    column: Sequence[Decimal | int] = weights["usd"].to_list()
-    if not any(column):
-        column = weights["tokens"].to_list()
+    usd, priced, unpriced = (weights[name].to_list() for name in ("usd", "priced", "unpriced"))
+    dollars, tokens = sum(usd, Decimal(0)), sum(priced)
+    if not dollars or not tokens:
+        column: Sequence[Decimal | int] = [mine + free for mine, free in zip(priced, unpriced, strict=True)]
+    else:
+        column = [mine * tokens + free * dollars for mine, free in zip(usd, unpriced, strict=True)]
     return dict(zip(weights["team"], split(total, column), strict=True))
 
 

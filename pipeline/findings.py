@@ -7,9 +7,14 @@ from typing import Any
 import polars as pl
 
 from pipeline.settings import Materiality
+from pipeline.tieout import CHARGES
 from schemas.recon import Finding
+from schemas.types import ALL
 
 _SCHEMA = pl.Schema(Finding.empty().schema)
+_SHOWN = 3
+"""Findings of one kind that are shown one by one."""
+
 _ORDER = {"error": 0, "warning": 1, "note": 2}
 
 
@@ -27,6 +32,41 @@ def assemble(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     rows = pl.concat([_SCHEMA.to_frame(), *parts])
     rank = pl.col("severity").replace_strict(_ORDER, return_dtype=pl.Int64)
     return rows.unique().sort(rank, pl.exclude("severity"), nulls_last=True)
+
+
+def fold(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the findings with at most `_SHOWN` of a kind and provider, the largest, and one for the rest.
+
+    The last one says how many it stands for, of which accounts, and how much they come to.
+    """
+    kind = ["month", "code", "severity", "provider"]
+    sizes = [pl.col(name).abs() for name in ("usd", "tokens")]
+    ranked = rows.sort(*sizes, *rows.columns, descending=[True, True] + [False] * rows.width, nulls_last=True)
+    place = ranked.with_columns(nth=pl.int_range(pl.len()).over(kind), of=pl.len().over(kind))
+    is_kept = (pl.col("nth") < _SHOWN) | (pl.col("of") <= _SHOWN + 1)
+    rest = place.filter(~is_kept).group_by(kind, maintain_order=True)
+    parts = [_rest(dict(zip(kind, key, strict=True)), group) for key, group in rest]
+    return assemble([place.filter(is_kept).select(rows.columns), *parts])
+
+
+def _rest(kind: dict[str, Any], rows: pl.DataFrame) -> pl.DataFrame:
+    accounts = sorted(set(rows["account"]) - {""})
+    shown = ", ".join(accounts[:_SHOWN]) + (
+        f" and {len(accounts) - _SHOWN} more" if accounts[_SHOWN:] else ""
+    )
+    where = f" of {kind['provider']}" if kind["provider"] else ""
+    account = f" (account{'s' if accounts[1:] else ''} {shown})" if accounts else ""
+    tokens, usd = (rows[name].sum() if rows[name].count() else None for name in ("tokens", "usd"))
+    size = [f"{tokens:,} tokens"] if tokens is not None else []
+    size += [f"{usd:,.2f} USD"] if usd is not None else []
+    return finding(
+        **kind,
+        message=f"{rows.height:,} more like the {_SHOWN} largest '{kind['code']}'{where}{account}"
+        f"{', together ' + ' and '.join(size) if size else ''}.",
+        advice=rows["advice"][0],
+        tokens=tokens,
+        usd=usd,
+    )
 
 
 def quarantined(month: str, files: pl.DataFrame) -> pl.DataFrame:
@@ -101,12 +141,15 @@ def unmapped(month: str, rows: pl.DataFrame) -> pl.DataFrame:
     return assemble(parts)
 
 
-def bills_awaited(month: str, tieout: pl.DataFrame, bridge: pl.DataFrame) -> pl.DataFrame:
-    """A finding per account without an invoice, and per metered account without any bill."""
+def bills_awaited(
+    month: str, tieout: pl.DataFrame, billed: pl.DataFrame, bridge: pl.DataFrame
+) -> pl.DataFrame:
+    """A finding per account without an invoice, and per metered account that nothing charges."""
     place = ["provider", "account"]
     awaited = tieout.filter(pl.col("invoice_id").is_null()).select(place).unique().sort(place)
+    charged = billed.filter(pl.col("category").is_in(CHARGES))
     metered = bridge.group_by(place).agg(pl.col("tokens").sum()).filter(pl.col("tokens") > 0)
-    unbilled = metered.join(tieout, on=place, how="anti").sort(place)
+    unbilled = metered.join(charged, on=place, how="anti").sort(place)
     return assemble(
         [
             *(
@@ -121,7 +164,8 @@ def bills_awaited(month: str, tieout: pl.DataFrame, bridge: pl.DataFrame) -> pl.
             *(
                 finding(
                     month, "no_bill", "warning",
-                    f"{provider} account '{account}' is metered and has no cost export and no invoice.",
+                    f"{tokens:,} tokens of {provider} account '{account}' are metered, and no cost export "
+                    "and no invoice charges for them.",
                     "Add a source of kind cost or invoice; until then its dollars are list prices.",
                     provider=provider, account=account, tokens=tokens,
                 )
@@ -134,7 +178,8 @@ def bills_awaited(month: str, tieout: pl.DataFrame, bridge: pl.DataFrame) -> pl.
 def one_sided_models(month: str, bridge: pl.DataFrame) -> pl.DataFrame:
     """A finding per scope in which one model is only traced and another only metered: perhaps an alias."""
     place = ["provider", "account", "scope"]
-    models = bridge.group_by([*place, "model"]).agg(
+    named = bridge.filter(~pl.col("model").is_in([ALL, "unknown"]))
+    models = named.group_by([*place, "model"]).agg(
         traced=pl.col("tokens").filter(pl.col("step") == "traced").sum(), metered=pl.col("tokens").sum()
     )
     only_traced = models.filter(
@@ -170,7 +215,7 @@ def material_unexplained(
     )
     usd = Decimal(cells["usd"].sum())
     base = billed_usd or Decimal(bridge["usd"].sum())
-    percent = usd * 100 / base if base else Decimal(0)
+    percent = usd * 100 / abs(base) if base else Decimal(100 if usd else 0)
     if usd < materiality.usd or percent < materiality.percent:
         return _SCHEMA.to_frame()
     return finding(

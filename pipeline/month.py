@@ -91,8 +91,8 @@ def _money(parts: _Parts, rates: pl.DataFrame, month: Month) -> dict[str, pl.Dat
         .with_columns(usd=usd)
         .select(Bridge.empty().columns)
     )
-    cells = bridge.group_by("account", *keys).agg(pl.col("tokens").sum(), pl.col("usd").sum())
-    metered = cells.sort("account", *keys).join(rates.select(*keys, "usd_per_token"), on=keys, how="left")
+    cells = bridge.group_by("account", *keys).agg(pl.col("tokens").sum()).sort("account", *keys)
+    metered = cells.join(rates.select(*keys, "usd_per_token"), on=keys, how="left").with_columns(usd=usd)
     tied = tie_out(metered, parts.bills.billed, str(month))
     return {
         "recon.expected_rate": rates,
@@ -107,7 +107,7 @@ def _findings(settings: Settings, month: Month, raw: Tables, tables: Tables, par
     name, bridge, tieout = str(month), tables["recon.bridge"], tables["recon.tieout"]
     billed = tieout.filter(pl.col("component") == "billed")["usd"]
     total = Decimal(billed.sum()) if billed.len() else None
-    return find.assemble(
+    found = find.assemble(
         [
             parts.meters.findings,
             parts.bills.findings,
@@ -116,8 +116,9 @@ def _findings(settings: Settings, month: Month, raw: Tables, tables: Tables, par
             find.unmapped(name, tables["core.unmapped"]),
             find.unmetered(name, tables["recon.unmetered"]),
             find.unpriced(name, bridge),
-            find.bills_awaited(name, tieout, bridge),
+            find.bills_awaited(name, tieout, tables["core.billed"], bridge),
             find.one_sided_models(name, bridge),
             find.material_unexplained(name, bridge, total, settings.materiality),
         ]
     )
+    return find.fold(found)

@@ -15,6 +15,16 @@ from pipeline.period import Month
 from pipeline.settings import Settings
 from schemas.report import Close
 
+_INCOMPLETE = {
+    "quarantine",
+    "incomplete_export",
+    "incomplete_cost_export",
+    "unmetered",
+    "no_bill",
+    "unknown_currency",
+}
+"""Findings that say that a part of the month is not known."""
+
 
 def close_id(settings: Settings, month: Month, files: pl.DataFrame) -> str:
     """Return the hash of inputs, configuration and version: the same inputs give the same id."""
@@ -67,7 +77,7 @@ def headline(company: str, month: Month, row: Mapping[str, Any], teams: pl.DataF
         )
     billed = Decimal(row["billed_usd"])
     traced, rest = (quantize(Decimal(teams[name].sum()), CENT) for name in ("traced_usd", "unexplained_usd"))
-    share = abs(rest) * 100 / billed if billed else Decimal(0)
+    share = abs(rest) * 100 / abs(billed) if billed else Decimal(0)
     return (
         f"{name}: {company} was billed ${billed:,.2f}. The traces add up to ${traced:,.2f} at the expected "
         f"rates; of the difference of {_signed(billed - traced)}, {_signed(billed - traced - rest)} is "
@@ -86,6 +96,6 @@ def _tokens(bridge: pl.DataFrame, step: str) -> int:
 
 def _status(findings: pl.DataFrame) -> str:
     codes = set(findings["code"])
-    if codes & {"quarantine", "incomplete_export", "unmetered", "no_bill", "unknown_currency"}:
+    if codes & _INCOMPLETE:
         return "incomplete"
     return "preliminary" if "invoice_awaited" in codes else "complete"
