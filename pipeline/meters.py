@@ -7,6 +7,7 @@ import polars as pl
 from pipeline.findings import assemble
 from pipeline.metering.coverage import incomplete
 from pipeline.metering.invoice_meter import invoice_rows
+from pipeline.metering.negatives import negative, without_negatives
 from pipeline.metering.request_meter import in_days, request_days, request_rows
 from pipeline.metering.usage_meter import usage_rows
 from pipeline.period import Month
@@ -62,13 +63,23 @@ def meter(  # noqa: PLR0913, PLR0917 - the four raw tables that it reads, and wh
     ]
     rows = pl.concat(parts)
     filled = rows.filter(~pl.col("is_empty"))
+    cells = _cells(filled)
     covered = pl.concat([rows.select(*_STEP, "bucket_end_at", "grouping"), _log_coverage(log_days)])
     return Meters(
-        _metered(filled, month),
+        without_negatives(cells)
+        .with_columns(month=pl.lit(str(month)))
+        .select(Metered.empty().columns)
+        .sort(_CELL),
         _coverage(covered, month),
         logged.with_columns(month=pl.lit(str(month))).select(Request.empty().columns).sort(pl.all()),
         _unmapped(filled, month),
-        assemble([findings, incomplete(covered, month, "incomplete_export", "The meter")]),
+        assemble(
+            [
+                findings,
+                incomplete(covered, month, "incomplete_export", "The meter"),
+                negative(cells, month),
+            ]
+        ),
     )
 
 
@@ -100,13 +111,12 @@ def _log_coverage(days: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _metered(rows: pl.DataFrame, month: Month) -> pl.DataFrame:
+def _cells(rows: pl.DataFrame) -> pl.DataFrame:
     """Add up what the core dimensions do not tell apart; a sum over nothing known stays null."""
     sums = [
         pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum()).alias(name) for name in _COUNTS
     ]
-    cells = rows.group_by(_CELL).agg(pl.col("bucket_end_at").max(), *sums)
-    return cells.with_columns(month=pl.lit(str(month))).select(Metered.empty().columns).sort(_CELL)
+    return rows.group_by(_CELL).agg(pl.col("bucket_end_at").max(), *sums)
 
 
 def _coverage(steps: pl.DataFrame, month: Month) -> pl.DataFrame:

@@ -20,6 +20,7 @@ def invoice_rows(
     """Return one row per invoice line of the month that bills a quantity of tokens of a known kind.
 
     Quantities are rounded to whole tokens. Models and tiers that no line of the account names are `all`.
+    Periods that overlap are one, so that no call lies in two of them and none between them.
     """
     starts = pl.col("period_start_on").is_between(month.first_day, month.next.first_day, closed="left")
     lines = latest_invoices(invoices, files).rows.filter(starts).with_columns(tokens=in_tokens().round(0))
@@ -28,6 +29,7 @@ def invoice_rows(
         & pl.col("token_kind").is_in(TOKEN_KINDS).fill_null(value=False)
         & (pl.col("category") == "usage")
     )
+    lines = _with_whole_periods(lines)
     told = {name: pl.col(name).is_not_null().any().over(_ACCOUNT) for name in ("model", "service_tier")}
     rows = lines.with_columns(
         pl.when(told["model"]).then(pl.col("model").fill_null("unknown")).otherwise(pl.lit(ALL)),
@@ -43,3 +45,16 @@ def invoice_rows(
     return with_tier(with_model(with_scope(rows, settings), settings)).with_columns(
         pl.when("is_tier_told").then("service_tier").otherwise(pl.lit(ALL)).alias("service_tier")
     )
+
+
+def _with_whole_periods(lines: pl.DataFrame) -> pl.DataFrame:
+    """Widen the period of each line to all periods of its account that overlap it, directly or by others."""
+    reach = pl.col("period_end_on").cum_max().shift(1).over(_ACCOUNT)
+    is_apart = (pl.col("period_start_on") >= reach).fill_null(value=False)
+    periods = lines.sort(*_ACCOUNT, "period_start_on", "period_end_on").with_columns(
+        period=is_apart.cum_sum().over(_ACCOUNT)
+    )
+    place = [*_ACCOUNT, "period"]
+    return periods.with_columns(
+        pl.col("period_start_on").min().over(place), pl.col("period_end_on").max().over(place)
+    ).drop("period")

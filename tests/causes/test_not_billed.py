@@ -50,3 +50,11 @@ def test_where_an_alias_may_be_missing_the_claim_is_bounded(evidence: Callable[.
         ("s", -50, -50, 0, "bounded"),
         ("u", -70, -70, 0, "bounded"),
     ]
+
+
+def test_calls_in_steps_that_tell_no_model_may_be_of_any_metered_one(
+    evidence: Callable[..., Evidence],
+) -> None:
+    calls = "call_id | span_id | model | output_tokens\n1 | s | all | 50\n2 | u | unknown | 50"
+    metered = "model | token_kind | tokens\nm | output | 50"
+    assert CAUSE.claim(evidence(calls=calls, metered=metered)).is_empty()

@@ -39,3 +39,16 @@ def test_where_an_alias_may_be_missing_the_claim_is_bounded(evidence: Callable[.
     assert claims.select("claimed_tokens", "tokens_low", "tokens_high", "basis").rows() == [
         (900, 0, 900, "bounded")
     ]
+
+
+def test_rows_that_name_no_model_prove_nothing_where_the_scope_is_traced(
+    evidence: Callable[..., Evidence],
+) -> None:
+    metered = """
+    scope | model   | token_kind | tokens
+    acme  | all     | output     | 70
+    acme  | unknown | output     | 70
+    index | all     | output     | 900
+    """
+    claims = CAUSE.claim(evidence(calls=CALLS, metered=metered))
+    assert claims.select("scope", "model", "claimed_tokens").rows() == [("index", "all", 900)]

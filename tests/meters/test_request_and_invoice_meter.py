@@ -172,6 +172,40 @@ def test_token_quantities_of_an_invoice_meter_its_period(metered, invoices) -> N
     assert found.findings.is_empty()
 
 
+def test_invoices_whose_periods_overlap_are_one_bucket(metered, invoices) -> None:
+    lines = invoices("""
+        invoice_id | period_start_on | period_end_on | token_kind | quantity | quantity_unit | amount | total
+        A1         | 2026-10-01      | 2026-10-21    | output     | 100      | tokens        | 1      | 1
+        A2         | 2026-10-10      | 2026-10-12    | output     | -30      | tokens        | -1     | -1
+        A3         | 2026-10-21      | 2026-11-01    | output     | 5        | tokens        | 1      | 1
+    """)
+
+    found = metered(invoices=lines)
+
+    assert found.metered.select("bucket_start_at", "bucket_end_at", "output_tokens").rows() == [
+        (datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 10, 21, tzinfo=UTC), 70),
+        (datetime(2026, 10, 21, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC), 5),
+    ]
+    assert found.findings.is_empty()
+
+
+def test_more_tokens_taken_back_than_billed_count_as_none_and_are_found(metered, invoices) -> None:
+    lines = invoices("""
+        model | token_kind     | quantity | quantity_unit | amount | total
+        m     | input_uncached | 100      | tokens        | 1      | 1
+        m     | output         | 20       | tokens        | 1      | 1
+        m     | output         | -50      | tokens        | -2     | 1
+    """)
+
+    found = metered(invoices=lines)
+
+    assert found.metered.select("input_uncached_tokens", "output_tokens", "cache_read_tokens").rows() == [
+        (100, 0, None)
+    ]
+    assert found.findings.select("code", "account", "tokens").rows() == [("negative_quantity", "main", -30)]
+    assert "take back 30 tokens of model 'm'" in found.findings["message"][0]
+
+
 def test_a_provider_that_no_table_knows_is_listed(metered, requests) -> None:
     rows = requests("started_at | model | output_tokens\n2026-10-03T01:00 | m | 9", provider="newcomer")
 
