@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 import polars as pl
 
 from pipeline.dialect import Dialect
 from pipeline.dialects import DIALECTS
+from pipeline.globs import fits
 from pipeline.metering.zones import local_day
 from pipeline.provider import Provider
 from pipeline.providers import PROVIDERS
@@ -78,10 +78,7 @@ def _placed(grouped: Grouped, nodes: pl.DataFrame, parent: pl.Series, context: C
         meter_dimensions(calls, settings, context.known_models, context.providers).get_columns()
     )
     calls = calls.with_columns(owner_dimensions(calls, nodes, parent, settings).get_columns())
-    services = calls["service"].unique().to_list()
-    unbilled = [
-        name for name in services if any(fnmatchcase(name, glob) for glob in settings.unbilled_services)
-    ]
+    unbilled = fits(calls["service"], settings.unbilled_services)
     return calls.with_columns(not_billed_reason(unbilled).alias("not_billed_reason"))
 
 

@@ -1,11 +1,11 @@
 """Whose a span is: teams by rules and attributes, features by attributes, inherited from the spans above."""
 
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 
 import msgspec
 import polars as pl
 
+from pipeline.globs import fits
 from pipeline.settings import Settings, TeamRule
 from pipeline.spans.tree import nearest
 
@@ -81,20 +81,14 @@ def _matches(rule: TeamRule, table: pl.DataFrame) -> pl.Expr:
 def _conditions(rule: TeamRule, table: pl.DataFrame) -> Iterator[pl.Expr]:
     day = pl.col("ended_at").dt.date()
     if rule.service is not None:
-        yield _glob(table, "service", rule.service)
+        yield fits(table["service"], [rule.service])
     for key, pattern in rule.span_attribute.items():
-        yield _glob(table, f"any:{key}", pattern)
+        yield fits(table[f"any:{key}"], [pattern])
     for key, pattern in rule.resource_attribute.items():
-        yield _glob(table, f"resource:{key}", pattern)
+        yield fits(table[f"resource:{key}"], [pattern])
     if rule.project_id is not None:
         yield pl.col("project_id") == rule.project_id
     if rule.valid_from is not None:
         yield day >= rule.valid_from
     if rule.valid_to is not None:
         yield day < rule.valid_to
-
-
-def _glob(table: pl.DataFrame, column: str, pattern: str) -> pl.Expr:
-    """Patterns are tried on the distinct values: many rows, few services."""
-    values = table[column].drop_nulls().unique().to_list()
-    return pl.col(column).is_in([value for value in values if fnmatchcase(value, pattern)])

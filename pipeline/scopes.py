@@ -1,10 +1,10 @@
 """Scopes: the places, narrower than an account, in which traced and metered can meet."""
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 
 import polars as pl
 
+from pipeline.globs import fits
 from pipeline.settings import Scope, Settings
 
 
@@ -50,8 +50,6 @@ def _matches(rule: Scope, frame: pl.DataFrame) -> pl.Expr:
 def _hits(rule: Scope, frame: pl.DataFrame) -> Iterator[pl.Expr]:
     for column, values in _selectors(rule):
         if column == "service" and column in frame.columns:
-            services = frame["service"].unique().drop_nulls().to_list()
-            matching = [name for name in services if any(fnmatchcase(name, glob) for glob in values)]
-            yield pl.col("service").is_in(matching).fill_null(value=False)
+            yield fits(frame["service"], values)
         elif column in frame.columns:
             yield pl.col(column).is_in(values).fill_null(value=False)
