@@ -138,6 +138,8 @@ def test_month_is_that_of_the_providers_billing_zone(resolved) -> None:
 
 
 FAILED = {"status": "error", "request_model": "gpt-5"}
+CLAUDE, GEMINI = "api.anthropic.com", "generativelanguage.googleapis.com"
+VERTEX = "europe-west4-aiplatform.googleapis.com"
 
 
 @pytest.mark.parametrize(
@@ -160,6 +162,12 @@ FAILED = {"status": "error", "request_model": "gpt-5"}
         ({**FAILED, "http_status": 400, "server_address": "a.openai.azure.com", "input_tokens": 9}, None),
         ({**FAILED, "http_status": 401, "server_address": "a.openai.azure.com"}, "rejected_before_output"),
         ({**FAILED, "http_status": 404, "server_address": "api.groq.com"}, None),
+        ({**FAILED, "http_status": 500, "server_address": GEMINI}, "rejected_before_output"),
+        ({**FAILED, "http_status": 503, "server_address": GEMINI}, None),
+        ({**FAILED, "http_status": 503, "server_address": VERTEX}, "rejected_before_output"),
+        ({**FAILED, "http_status": 500, "server_address": "openrouter.ai"}, "rejected_before_output"),
+        ({**FAILED, "error_type": "overloaded_error", "server_address": CLAUDE}, "rejected_before_output"),
+        ({**FAILED, "http_status": 500, "server_address": CLAUDE}, None),
         ({**USAGE}, None),
     ],
 )
