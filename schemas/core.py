@@ -79,7 +79,9 @@ class Call(_Leaves):
     response_id: str = maybe("The provider's id of the answer.")
     request_id: str = maybe("The provider's id of the HTTP request.")
     environment: str = column("Deployment environment; `unknown` when not written.")
-    initiating_team: str = column("Team of the root span of the trace.")
+    initiating_team: str = column(
+        "Team of the root span; the call's own where the root is in its service and names nobody."
+    )
     initiating_service: str = column("Service of the root span of the trace.")
     conversation_id: str = maybe("Conversation, on the span or on the nearest ancestor.")
     started_at: Instant = column("Start of the call.")

@@ -89,13 +89,25 @@ def owner_dimensions(
     named = calls.select("provider", "account", "project_id", "conversation_id").with_columns(
         own["team"],
         own["feature"],
-        first["team"].alias("initiating_team"),
+        _initiator(nodes, owner, root, own["team"], first["team"]).alias("initiating_team"),
         places["service"].gather(owner),
         places["environment"].gather(owner),
         places["service"].gather(root).alias("initiating_service"),
         pl.coalesce(pl.col("conversation_id"), conversation),
     )
     return with_scope(named, settings).drop("provider", "account", "project_id")
+
+
+def _initiator(
+    nodes: pl.DataFrame, owner: pl.Series, root: pl.Series, own: pl.Series, first: pl.Series
+) -> pl.Series:
+    """The team of the root; of the call where the trace begins in its service, on a span that names nobody.
+
+    A gateway's root span knows only the gateway; whose key was used stands on the spans below it.
+    """
+    is_here = nodes["service"].gather(root).eq_missing(nodes["service"].gather(owner))
+    is_bare = nodes["labels"].gather(root).fill_null("{}") == "{}"
+    return pl.select(pl.when(is_here & is_bare).then(own).otherwise(first)).to_series()
 
 
 def _roots(nodes: pl.DataFrame, parent: pl.Series) -> pl.Series:

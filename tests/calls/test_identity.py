@@ -110,6 +110,31 @@ def test_feature_environment_and_conversation_are_carried(resolved) -> None:
     assert (row["feature"], row["environment"], row["conversation_id"]) == ("search", "prod", "c")
 
 
+@pytest.mark.parametrize(
+    ("root", "initiating"),
+    [
+        ({"service": "gateway"}, "shops"),
+        ({"service": "gateway", "labels": '{"unit":"pay"}'}, "payments"),
+        ({"service": "web"}, "unowned"),
+    ],
+)
+def test_a_trace_that_begins_in_the_calls_own_service_was_initiated_by_its_team(
+    resolved, root, initiating
+) -> None:
+    rules = (
+        TeamRule(team="shops", span_attribute={"unit": "cart"}),
+        TeamRule(team="payments", span_attribute={"unit": "pay"}),
+    )
+    calls = resolved(
+        {"id": "1", "scope": "app", **root},
+        {"id": "2", "parent": "1", "service": "gateway", "labels": '{"unit":"cart"}', **USAGE},
+        settings=settings(*rules),
+    )
+
+    assert calls.calls["team"].to_list() == ["shops"]
+    assert calls.calls["initiating_team"].to_list() == [initiating]
+
+
 def test_what_is_not_written_is_named_unknown(resolved) -> None:
     row = resolved({"service": None, **USAGE}).calls.row(0, named=True)
 
