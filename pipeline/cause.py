@@ -71,11 +71,6 @@ class Cause:
     """Evidence -> rows of CLAIM_SCHEMA. Sees no drift and no other cause's claims."""
 
 
-def no_claims() -> pl.DataFrame:
-    """An empty frame of claims."""
-    return CLAIM_SCHEMA.to_frame()
-
-
 def claims(rows: pl.DataFrame) -> pl.DataFrame:
     """Return rows of CLAIM_SCHEMA from rows with bucket, owner, `tokens` and `reason`.
 

@@ -65,8 +65,6 @@ class Provider:
     """Tier word as sent -> standard, batch, flex, priority."""
     default_tier: str = "standard"
     billing_timezone: str = "UTC"
-    settlement_lag_hours: int = 72
-    """Until when after the period the exports may still change."""
     prices_id: str | None = None
     """Id of the provider in genai-prices; null when it has none."""
     cache_writes: tuple[str, ...] = ()

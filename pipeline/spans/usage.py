@@ -9,9 +9,6 @@ from pipeline.spans.recognise import UNFINISHED, quirky
 from pipeline.tokens import HAS_USAGE
 from schemas.types import KIND_COLUMNS
 
-UNSURE = ("placeholder", "estimated")
-"""Qualities whose numbers are on the span but are not the provider's."""
-
 _INPUT, _OUTPUT, _TOTAL = pl.col("logged_input"), pl.col("logged_output"), pl.col("logged_total")
 _SPLIT = pl.col("logged_cache_write_5m").fill_null(0) + pl.col("logged_cache_write_1h").fill_null(0)
 _HAS_SPLIT = pl.col("logged_cache_write_5m").is_not_null() | pl.col("logged_cache_write_1h").is_not_null()
