@@ -105,7 +105,7 @@ def check(config: ConfigOption = _CONFIG) -> None:
 
 
 def main() -> None:
-    """Run the command line; errors of ours and of the operating system end with 2, without a traceback."""
+    """Run the command line; refusals, ours and the operating system's, end with 2 and a message, bugs with 3."""
     logging.basicConfig(
         format="%(message)s", handlers=[RichHandler(console=_talk, show_path=False)], level="WARNING"
     )
@@ -116,6 +116,10 @@ def main() -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}. {_WAY_OUT.get(error.errno or 0, _PUT_RIGHT)}")
+    except Exception:  # a bug; 1 would say that the month is closed and has findings
+        _talk.print_exception(show_locals=False)
+        _talk.print("This is a bug. The last good state is kept; please report what stands above.")
+        sys.exit(3)
 
 
 def _fail(message: str) -> NoReturn:
