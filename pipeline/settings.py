@@ -1,6 +1,7 @@
 """`tallystick.toml`: every key is known, every mistake is named with the nearest right word."""
 
 import difflib
+import re
 import tomllib
 from datetime import date, datetime
 from decimal import Decimal
@@ -8,7 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import ConfigError
@@ -25,10 +34,11 @@ class _Section(BaseModel):
 class Source(_Section):
     """Where files of one kind lie."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     kind: Kind
     uri: str
     """A file, a folder or a glob, relative to the configuration's folder."""
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = ""
+    """What messages call it; made of kind and uri when left out."""
     format: str | None = None
     """Name of a format; found from the content when left out."""
     provider: str | None = None
@@ -37,6 +47,14 @@ class Source(_Section):
     """Provider account that exports belong to; on traces, the account that all its calls are billed to."""
     pulled_at: datetime | None = None
     """When these exports were pulled; else the date in the file name, else the file's time."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_name(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "name" in values:
+            return values
+        words = re.findall(r"[A-Za-z0-9]+", f"{values.get('kind', '')} {values.get('uri', '')}")
+        return {**values, "name": "-".join(words) or "source"}
 
     @field_validator("uri")
     @classmethod

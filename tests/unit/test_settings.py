@@ -64,3 +64,9 @@ def test_a_broken_file_is_named(tmp_path: Path, content: str) -> None:
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="tallystick demo"):
         load(tmp_path / "nowhere.toml")
+
+
+def test_a_source_without_a_name_is_called_by_kind_and_place(tmp_path: Path) -> None:
+    sources = '[[sources]]\nkind="usage"\nuri="openai/usage/*.json"\n[[sources]]\nkind="cost"\nuri="costs"\n'
+    names = [source.name for source in load(write(tmp_path, sources)).sources]
+    assert names == ["usage-openai-usage-json", "cost-costs"]
