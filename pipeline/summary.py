@@ -25,10 +25,23 @@ _INCOMPLETE = {
 }
 """Findings that say that a part of the month is not known."""
 
+_STATED = {"provider", "account", "pulled_at"}
+"""What the configuration says of the files of a source."""
+
 
 def close_id(settings: Settings, month: Month, files: pl.DataFrame) -> str:
-    """Return the hash of inputs, configuration and version: the same inputs give the same id."""
-    landed = files.filter(pl.col("duplicate_of").is_null()).select("kind", "format", "file_id", "decoder")
+    """Return the hash of inputs, configuration and version: the same inputs give the same id.
+
+    Where files lie and what their sources are called does not count; whose they are said to be does.
+    """
+    stated = {source.name: source.model_dump_json(include=_STATED) for source in settings.sources}
+    landed = files.filter(pl.col("duplicate_of").is_null()).select(
+        "kind",
+        "format",
+        "file_id",
+        "decoder",
+        pl.col("source").replace_strict(stated, default="", return_dtype=pl.String),
+    )
     facts = {
         "month": str(month),
         "version": version("tallystick"),
