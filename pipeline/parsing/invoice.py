@@ -1,11 +1,12 @@
 """Invoice manifests: what a person writes down of an invoice, as TOML, JSON or CSV.
 
 One invoice, or a list of them under `invoices`; a CSV has a line for each line of an invoice. Header: issuer,
-invoice_id, period_start and period_end (the first day not billed) or period = "2026-10", currency, total, and
-optionally provider, account, issued_on. Lines: amount, and optionally category (usage when left out),
-description, model, token_kind, service_tier, quantity, quantity_unit. The header may also hold the numbers
-`credits`, `tax` and `subtotal`, which become lines where no line of that category is given. A credit or a
-discount is money off, whatever the sign it is written with.
+invoice_id (also number, invoice_number or id), currency, total, and the period: period = "2026-10", or
+period_start and period_end, or period = {start, end}; the end is the first day not billed, but for the last
+day of a month, which counts as billed. Optional: provider, account, issued_on. Lines: amount, and optionally
+category (usage when left out), description, model, token_kind, service_tier, quantity, quantity_unit. The
+header may also hold `credits`, `tax` and `subtotal`: numbers, which become lines where no line of that
+category is given, or lists of lines. A credit or a discount is money off, whatever the sign it has.
 """
 
 import json
@@ -23,6 +24,8 @@ from pipeline.parsing.raw_rows import parsed
 from pipeline.provider import ExportFormat, Parsed, Reject
 
 _LANDED = ("file_id", "source")
+_SYNONYMS = {"id": "invoice_id", "number": "invoice_id", "invoice_number": "invoice_id"}
+_ID = rb"(?:invoice_id|invoice_number|number|id)"
 _AT_LINE = re.compile(r"line (\d+)")
 
 
@@ -80,10 +83,26 @@ def _parse_document(content: bytes, read: Any) -> Parsed:
 
 
 def _manifest(place: int, item: Any) -> Manifest:
-    fields = item if isinstance(item, dict) else {}
+    fields = _named(item) if isinstance(item, dict) else {}
     lines = fields.get("lines", [])
-    listed = lines if isinstance(lines, list) else [lines]
+    listed = [*(lines if isinstance(lines, list) else [lines]), *_listed_apart(fields)]
     return Manifest(place, fields, [(place, position, line) for position, line in enumerate(listed)])
+
+
+def _listed_apart(fields: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Lines that stand in a list of their own, as in [[credits]]."""
+    for name in ("credits", "fees", "discounts", "taxes", "tax"):
+        if isinstance(fields.get(name), list):
+            yield from ({"category": name, **line} for line in fields.pop(name) if isinstance(line, dict))
+
+
+def _named(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields under the names of the header, whatever of the accepted words they were written with."""
+    named = {_SYNONYMS.get(name, name): value for name, value in fields.items()}
+    if isinstance(named.get("period"), dict):
+        period = named.pop("period")
+        named |= {f"period_{edge}": period[edge] for edge in ("start", "end") if edge in period}
+    return named
 
 
 def _parsed(invoices: list[Manifest], rejects: list[Reject]) -> Parsed:
@@ -125,7 +144,8 @@ def _rows(manifest: Manifest, seen: set[tuple[Any, ...]]) -> Iterator[dict[str, 
 
 def _is_json(head: bytes) -> bool:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    return start in (b"{", b"[") and b'"invoice_id"' in head and b'"total"' in head
+    has_id = re.search(rb'"' + _ID + rb'"\s*:', head) is not None
+    return start in (b"{", b"[") and has_id and b'"total"' in head
 
 
 def _is_csv(head: bytes) -> bool:
@@ -133,9 +153,9 @@ def _is_csv(head: bytes) -> bool:
 
 
 def _is_toml(head: bytes) -> bool:
-    return (
-        re.search(rb"(?m)^\s*invoice_id\s*=", head) is not None and not _is_json(head) and not _is_csv(head)
-    )
+    has_id = re.search(rb"(?m)^\s*" + _ID + rb"\s*=", head) is not None
+    is_invoice = b"invoice_id" in head or re.search(rb"(?m)^\s*total\s*=", head) is not None
+    return has_id and is_invoice and not _is_json(head) and not _is_csv(head)
 
 
 FORMATS = (

@@ -1,7 +1,7 @@
 """The lines of an invoice manifest as rows, and what is missing to its total."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -84,6 +84,8 @@ def _period(fields: Mapping[str, Any]) -> tuple[date, date]:
             raise SourceError("bad_date", reason, "Correct the manifest.") from None
         return month.first_day, month.next.first_day
     start, end = day(fields.get("period_start"), "period_start"), day(fields.get("period_end"), "period_end")
+    if end.day >= 28 and (end + timedelta(days=1)).day == 1:
+        end += timedelta(days=1)
     if end <= start:
         reason = f"the period ends on {end}, not after its start on {start}."
         raise SourceError("bad_date", reason, "period_end is the first day that is not billed.")
@@ -110,7 +112,7 @@ def line_row(line: Any) -> dict[str, Any]:
         "token_kind": _KINDS.get(word, word) if word else None,
         "service_tier": text(line, "service_tier"),
         "quantity": None if quantity in (None, "") else money(quantity, "quantity"),
-        "quantity_unit": text(line, "quantity_unit"),
+        "quantity_unit": text(line, "quantity_unit") or text(line, "unit"),
         "amount": -abs(amount) if category in MONEY_OFF else amount,
     }
 
