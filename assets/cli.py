@@ -105,7 +105,7 @@ def check(config: ConfigOption = _CONFIG) -> None:
 
 
 def main() -> None:
-    """Run the command line; refusals, ours and the operating system's, end with 2 and a message, bugs with 3."""
+    """Run the command line; what we or the system refuse ends with 2 and a message, a bug with 3."""
     logging.basicConfig(
         format="%(message)s", handlers=[RichHandler(console=_talk, show_path=False)], level="WARNING"
     )

@@ -56,7 +56,12 @@ def _source(settings: Settings, source: Source) -> Iterator[Problem]:
     except SourceError as error:
         yield Problem("error", where, f"{newest.uri}: {error.reason}", error.advice)
     except OSError as error:
-        yield Problem("error", where, f"{newest.uri}: {error.strerror}.", "Make it readable.")
+        yield Problem(
+            "error",
+            where,
+            f"{newest.uri}: {error.strerror}.",
+            "Make it readable, or take it out of the source.",
+        )
 
 
 def _kinds(settings: Settings) -> Iterator[Problem]:

@@ -24,6 +24,7 @@ _HEAD_BYTES = 64 * 1024
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _AGAIN = "Copy the file again from where it was written, and land again."
+_READABLE = "Make it readable, or take it out of the source, and land again."
 _PARSER_ERRORS = (
     LookupError,
     TypeError,
@@ -51,9 +52,7 @@ def read_file(offered: Offered, options: DecodeOptions) -> Iterator[Piece]:
         SourceError: the file as a whole cannot be read, or changed since it was hashed; keep no piece of it.
     """
     if offered.error:
-        raise SourceError(
-            "unreadable_file", f"The file cannot be opened: {offered.error}.", "Make it readable."
-        )
+        raise SourceError("unreadable_file", f"The file cannot be opened: {offered.error}.", _READABLE)
     try:
         with open_content(offered.file.path) as (content, stream):
             yield from _pieces(offered, options, content, stream)
@@ -61,7 +60,7 @@ def read_file(offered: Offered, options: DecodeOptions) -> Iterator[Piece]:
                 raise SourceError("changed_while_read", "The file changed while it was read.", "Land again.")
     except OSError as error:
         raise SourceError(
-            "unreadable_file", f"The file cannot be read: {error.strerror}.", "Make it readable."
+            "unreadable_file", f"The file cannot be read: {error.strerror}.", _READABLE
         ) from None
 
 
