@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.allocation import gross_by_team
+from pipeline.headline import sentence
 from pipeline.money import CENT, quantize
 from pipeline.period import Month
 from pipeline.settings import Settings
@@ -79,28 +80,13 @@ def close_row(settings: Settings, month: Month, tables: Mapping[str, pl.DataFram
 
 
 def headline(company: str, month: Month, row: Mapping[str, Any], teams: pl.DataFrame) -> str:
-    """Return what was billed, what the traces show of it, and how much of the difference is explained."""
-    name = f"{month.first_day:%B %Y}"
+    """Return what was billed and what of it is unexplained; in tokens while there is no bill."""
+    who = f"{month.first_day:%B %Y}: {company}"
     if row["billed_usd"] is None:
-        drift = row["metered_tokens"] - row["traced_tokens"]
-        return (
-            f"{name}: no bill for {company} yet. The meters count {abs(drift):,} tokens "
-            f"{'more' if drift >= 0 else 'fewer'} than the traces; of that "
-            f"{abs(row['unexplained_tokens']):,} are unexplained."
-        )
-    billed = Decimal(row["billed_usd"])
-    traced, rest = (quantize(Decimal(teams[name].sum()), CENT) for name in ("traced_usd", "unexplained_usd"))
-    share = abs(rest) * 100 / abs(billed) if billed else Decimal(0)
-    return (
-        f"{name}: {company} was billed ${billed:,.2f}. The traces add up to ${traced:,.2f} at the expected "
-        f"rates; of the difference of {_signed(billed - traced)}, {_signed(billed - traced - rest)} is "
-        "explained and "
-        f"{_signed(rest)} ({share:.1f} % of the bill) is not."
-    )
-
-
-def _signed(amount: Decimal) -> str:
-    return f"{'−' if amount < 0 else '+'}${abs(amount):,.2f}"
+        metered, rest = (Decimal(row[name]) for name in ("metered_tokens", "unexplained_tokens"))
+        return sentence(f"{who} has no bill yet; its meters count", metered, rest, lambda n: f"{n:,} tokens")
+    billed, rest = Decimal(row["billed_usd"]), Decimal(teams["unexplained_usd"].sum())
+    return sentence(f"{who} was billed", quantize(billed, CENT), quantize(rest, CENT))
 
 
 def _tokens(bridge: pl.DataFrame, step: str) -> int:

@@ -133,8 +133,8 @@ def label(text: str, length: int = 80) -> str:
 
 
 def unbroken(text: str) -> str:
-    """Return the text with every minus sign joined to its amount, so that no line breaks between them."""
-    return text.replace(f"{MINUS}$", f"{MINUS}\N{WORD JOINER}$")
+    """Return the text with signs and units joined to their amounts, so that no line breaks between them."""
+    return text.replace(f"{MINUS}$", f"{MINUS}\N{WORD JOINER}$").replace(" %", f"{SPACE}%")
 
 
 def _round(amount: Decimal, unit: Decimal) -> Decimal:

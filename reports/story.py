@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
+from pipeline.headline import sentence
 from reports import format as fmt
 from reports.view import Bridge, CauseText, Line, MaterialityText, shown
 
@@ -24,42 +24,20 @@ class Cause:
 
 
 def headline(month: str, who: str, bridge: Bridge) -> str:
-    """Return one sentence with the sign and the size of everything that matters, in plain words."""
-    when = fmt.month_name(month)
-    total, traced = shown(bridge.total), shown(bridge.traced)
-    if bridge.billed:
-        opening = f"{when}: {who} was billed {fmt.usd(total)}."
-    elif bridge.metered.tokens:
-        opening = (
-            f"{when}: {who} has no bill yet; metered tokens come to {fmt.usd(bridge.metered.usd.shown)}."
-        )
-    else:
-        return f"{when}: {who} has no bill and no metered tokens."
-    return f"{opening} {_of_it(bridge.traced, traced - total)}; {_difference(bridge)}"
-
-
-def _of_it(traced: Line, excess: Decimal) -> str:
-    if traced.usd.shown is None:
-        return f"Traces show {fmt.tokens(traced.tokens or 0)} tokens of it, for which no price is known"
-    if excess > 0:
-        return f"Traces show {fmt.usd(traced.usd.shown)}, which is {fmt.usd(excess)} more"
-    return f"Traces show {fmt.usd(traced.usd.shown)} of it"
-
-
-def _difference(bridge: Bridge) -> str:
-    explained, unexplained = bridge.explained_usd, shown(bridge.unexplained)
-    share = fmt.percent(abs(unexplained), shown(bridge.total))
-    if not explained and not unexplained:
-        return "there is no difference to explain."
-    if explained * unexplained >= 0:
+    """Return one sentence: what was billed, or metered while there is no bill, and what is unexplained."""
+    whose = f"{fmt.month_name(month)}: {who}"
+    if not bridge.billed and not bridge.metered.tokens:
+        return f"{whose} has no bill and no metered tokens."
+    opening = f"{whose} was billed" if bridge.billed else f"{whose} has no bill yet; metered tokens come to"
+    total, rest = bridge.total.usd.shown, bridge.unexplained
+    if total is None:
+        count = fmt.tokens(bridge.metered.tokens or 0)
+        return f"{whose} has no bill yet, and its {count} metered tokens have no known price."
+    if rest.tokens and rest.usd.shown is None:
         return (
-            f"{fmt.usd(abs(explained))} of the difference is explained and "
-            f"{fmt.usd(abs(unexplained))} ({share}) is not."
+            f"{opening} {fmt.usd(total)}; {fmt.tokens(rest.tokens)} unexplained tokens have no known price."
         )
-    return (
-        f"{fmt.signed_usd(explained)} of the difference is explained and "
-        f"{fmt.signed_usd(unexplained)} ({share} of the total) is not."
-    )
+    return sentence(opening, total, shown(rest))
 
 
 def verdict(bridge: Bridge, materiality: MaterialityText) -> str:

@@ -53,7 +53,7 @@ def teams(traced: str, rest: str) -> pl.DataFrame:
 def test_a_net_credit_has_a_positive_share() -> None:
     row = {"billed_usd": Decimal(-200)}
     text = headline("Acme", OCTOBER, row, teams("10", "4"))
-    assert "+$4.00 (2.0 % of the bill) is not." in text
+    assert "−$200.00, $4.00 (2.0 %) more than" in text
 
 
 def test_a_month_without_any_bill_says_so() -> None:
@@ -62,8 +62,8 @@ def test_a_month_without_any_bill_says_so() -> None:
     }  # fmt: skip
     text = headline("Acme", OCTOBER, row, teams("0", "0"))
     assert text == (
-        "October 2026: no bill for Acme yet. The meters count 10 tokens fewer than the traces; of that 3 are "
-        "unexplained."
+        "October 2026: Acme has no bill yet; its meters count 90 tokens, 3 tokens (3.3 %) less than "
+        "traces and known causes add up to."
     )
 
 
