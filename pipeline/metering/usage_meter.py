@@ -5,6 +5,7 @@ import polars as pl
 from pipeline.findings import assemble
 from pipeline.metering.restatement import finest, has, latest, pull_order, reach_of
 from pipeline.metering.restatement_findings import TOKENS, disagreeing, shrinking
+from pipeline.metering.untold_scopes import untold_scopes
 from pipeline.metering.zones import is_in
 from pipeline.models import with_model, with_tier
 from pipeline.period import Month
@@ -30,7 +31,11 @@ def usage_rows(
         pl.when("is_tier_told").then("service_tier").otherwise(pl.lit(ALL)).alias("service_tier")
     )
     return rows, assemble(
-        [shrinking(current.shrunk, month, TOKENS), disagreeing(chosen.disagreeing, month, TOKENS)]
+        [
+            shrinking(current.shrunk, month, TOKENS),
+            disagreeing(chosen.disagreeing, month, TOKENS),
+            untold_scopes(chosen.rows, settings, month),
+        ]
     )
 
 

@@ -360,3 +360,27 @@ def usage_rows():
         for n in range(1 if file == "c" else 3)
     ]
     return pl.DataFrame(rows, schema=schema), _empty("raw.file")
+
+
+def test_a_scope_that_the_grouping_does_not_tell_is_found(usage) -> None:
+    config = Settings.model_validate(
+        {
+            "scopes": [
+                {"name": "eval", "provider": "openai", "project_ids": ["p9"]},
+                {"name": "batch", "provider": "openai", "api_key_ids": ["k1"]},
+                {"name": "other", "provider": "anthropic", "project_ids": ["w1"]},
+            ]
+        }
+    )
+    rows = usage(f"""
+        {D1}  | output_tokens | grouping         | project_id
+        {ONE} | 1             | model+project_id | p9
+        {TWO} | 2             | model+project_id | p9
+    """)
+
+    found = _meter(rows, config=config).findings.filter(pl.col("code") == "scope_not_told")
+
+    assert found["message"].to_list() == [
+        "The usage export of openai account 'main' is not grouped by api_key_id on 2 days, first 2026-10-01: "
+        "the usage of scope 'batch' cannot be told from the rest of the account."
+    ]
