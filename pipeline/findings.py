@@ -92,22 +92,27 @@ def quarantined(month: str, files: pl.DataFrame) -> pl.DataFrame:
 
 
 def unpriced(month: str, bridge: pl.DataFrame) -> pl.DataFrame:
-    """A finding per model whose metered tokens have no known price: they are counted, never free."""
+    """A finding per model without a known price, with what is metered or unexplained: never free."""
+    rest = pl.col("tokens").filter(pl.col("step") == "unexplained").sum().abs()
+    place = ["provider", "account", "model"]
     models = (
         bridge.filter(pl.col("usd").is_null())
-        .group_by("provider", "account", "model")
-        .agg(pl.col("tokens").sum())
-        .filter(pl.col("tokens") != 0)
-        .sort("provider", "account", "model")
+        .group_by(*place, "scope", "service_tier", "token_kind")
+        .agg(pl.col("tokens").sum(), rest=rest)
+        .group_by(place)
+        .agg(pl.col("tokens", "rest").sum())
+        .filter((pl.col("tokens") != 0) | (pl.col("rest") != 0))
+        .sort(place)
     )
     parts = [
         finding(
             month, "unpriced", "warning",
-            f"{tokens:,} metered tokens of model '{model}' have no known price.",
+            f"{tokens:,} metered tokens of model '{model}' have no known price"
+            f"{f'; {rest:,} tokens of it are unexplained, in no dollars' if rest else ''}.",
             "Add a [[prices]] entry with provider, model, token_kind and usd_per_million.",
             provider=provider, account=account, tokens=tokens,
         )
-        for provider, account, model, tokens in models.rows()
+        for provider, account, model, tokens, rest in models.rows()
     ]  # fmt: skip
     return assemble(parts)
 

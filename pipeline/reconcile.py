@@ -150,7 +150,7 @@ def _columns() -> list[str]:
 def _unexplained(
     buckets: pl.DataFrame, claims: pl.DataFrame, calls: pl.DataFrame, owners: Mapping[str, str]
 ) -> pl.DataFrame:
-    """What no claim took, by cell, given to the callers of the cell in proportion to their tokens."""
+    """What no claim took, by cell, given to its callers in proportion to the billed tokens of their calls."""
     placed = claims.group_by(CELL).agg(placed=pl.col("tokens").sum())
     left = (
         buckets.group_by(CELL)
@@ -163,7 +163,7 @@ def _unexplained(
     place = list(CELL[:-1])
     weights = (
         calls.group_by([*place, *OWNER])
-        .agg(weight=TOTAL.clip(0).sum(), calls=pl.len())
+        .agg(weight=TOTAL.filter(pl.col("not_billed_reason").is_null()).clip(0).sum(), calls=pl.len())
         .sort([*place, *OWNER])
     )
     shares = dict(iter(weights.group_by(place, maintain_order=True)))

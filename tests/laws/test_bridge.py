@@ -276,3 +276,27 @@ def test_the_order_of_rows_changes_nothing(world: World) -> None:
     )
     for one, other in zip(_explain(world), _explain(turned), strict=True):
         assert one.equals(other)
+
+
+def test_a_team_whose_calls_nobody_billed_takes_none_of_the_unexplained() -> None:
+    one = {
+        "account": "a",
+        "operation": "chat",
+        "scope": "account",
+        "model": "m",
+        "service_tier": "standard",
+        "cache_breakdown": "full",
+        "minute": 5,
+        "copies": [],
+        "tokens": {"output": 100},
+    }
+    drawn = [{**one, "team": "red", "not_billed_reason": "mock"}]
+    drawn += [{**one, "team": team, "not_billed_reason": None} for team in ("blue", "green")]
+    metered = ("usage", {"completions": (24, [("model", [("account", "m", "standard", {"output": 230})])])})
+    bridge = _explain(_world((drawn, {"a": metered}))).bridge
+    # Traced 300, of which 100 were free; metered 230: 30 are unexplained, half of it for each who paid.
+    rest = bridge.filter(pl.col("step") == "unexplained")
+    assert rest.select("team", "tokens", "basis").rows() == [
+        ("blue", 15, "allocated"),
+        ("green", 15, "allocated"),
+    ]

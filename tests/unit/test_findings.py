@@ -115,3 +115,18 @@ def test_rows_that_name_no_model_ask_for_no_alias(table: Frame) -> None:
         **CELL,
     )
     assert find.one_sided_models(MONTH, bridge).is_empty()
+
+
+def test_unexplained_tokens_without_a_price_are_found_though_nothing_is_metered(table: Frame) -> None:
+    text = """
+    model | step        | tokens | usd
+    x     | traced      | 100    | null
+    x     | unexplained | -100   | null
+    own   | traced      | 100    | null
+    own   | not_billed  | -100   | null
+    m     | traced      | 100    | 1
+    """
+    rows = find.unpriced(MONTH, table(text, BRIDGE, **CELL))
+    assert rows["message"].to_list() == [
+        "0 metered tokens of model 'x' have no known price; 100 tokens of it are unexplained, in no dollars."
+    ]
