@@ -47,7 +47,7 @@ def whole_bridge(bridge: pl.DataFrame, table: Grid, texts: Mapping[str, CauseTex
     is_tied = bool(table.rows) and agree(metered, table.exact_metered)
     goal = table.total["metered_at_expected_rate"] if is_tied else cents(metered)
     lines = _lines(exact, texts, {}, goal)
-    return _assemble(lines, _components(table, goal) if table.rows else None, (gross, _gross_rest(bridge)))
+    return _assemble(lines, _components(table, goal) if table.rows else None, bridge, gross)
 
 
 def team_bridge(bridge: pl.DataFrame, row: TeamRow, whole: Bridge, texts: Mapping[str, CauseText]) -> Bridge:
@@ -55,12 +55,11 @@ def team_bridge(bridge: pl.DataFrame, row: TeamRow, whole: Bridge, texts: Mappin
     exact = _by_step(bridge)
     fixed = {"traced": row.traced_usd, "unexplained": row.unexplained_usd}
     named = cents(sum((each["usd"] or ZERO for code, each in exact.items() if code not in fixed), ZERO))
-    gross = (row.gross, _gross_rest(bridge))
     if not whole.billed:
-        return _assemble(_lines(exact, texts, fixed, row.total_usd), None, gross)
+        return _assemble(_lines(exact, texts, fixed, row.total_usd), None, bridge, row.gross)
     lines = _lines(exact, texts, fixed, sum(fixed.values(), named))
     share = row.total_usd - sum((shown(line) for line in lines.values()), ZERO)
-    return _assemble(lines, [replace(SHARE, usd=Usd(share, share))], gross)
+    return _assemble(lines, [replace(SHARE, usd=Usd(share, share))], bridge, row.gross)
 
 
 def _by_step(bridge: pl.DataFrame) -> dict[str, dict[str, Any]]:
@@ -127,16 +126,15 @@ def _components(table: Grid, metered: Decimal) -> list[Line]:
     return lines
 
 
-def _assemble(lines: dict[str, Line], invoice: list[Line] | None, gross: tuple[int, Decimal]) -> Bridge:
+def _assemble(lines: dict[str, Line], invoice: list[Line] | None, bridge: pl.DataFrame, gross: int) -> Bridge:
     every = list(lines.values())
     known = [line.usd.exact for line in every if line.usd.exact is not None]
-    is_partial = len(known) < len(every) or any(line.usd.is_partial for line in every)
     amount = sum((shown(line) for line in every), ZERO)
     metered = Line(
         code="metered",
         title="Metered",
         sentence="What the provider's usage export counts, at the expected rate.",
-        usd=Usd(sum(known, ZERO), amount, is_partial) if known else Usd(None, None),
+        usd=Usd(sum(known, ZERO), amount, _has_unpriced_meter(bridge)) if known else Usd(None, None),
         role="total",
         tokens=sum(line.tokens or 0 for line in every),
         basis="exact",
@@ -150,6 +148,12 @@ def _assemble(lines: dict[str, Line], invoice: list[Line] | None, gross: tuple[i
         metered=metered,
         invoice=tuple(invoice or ()),
         billed=None if invoice is None else Line("billed", title, sentence, Usd(total, total), "total"),
-        gross_tokens=gross[0],
-        gross_unexplained_usd=gross[1],
+        gross_tokens=gross,
+        gross_unexplained_usd=_gross_rest(bridge),
     )
+
+
+def _has_unpriced_meter(bridge: pl.DataFrame) -> bool:
+    """Whether tokens without a price were metered: what was only traced, and billed by nobody, needs none."""
+    cells = bridge.filter(pl.col("usd").is_null()).group_by(_CELL).agg(pl.col("tokens").sum())
+    return bool((cells["tokens"] != 0).any())

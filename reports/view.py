@@ -88,9 +88,14 @@ class Bridge:
         return (self.metered.tokens or 0) - (self.traced.tokens or 0)
 
     @property
+    def difference_usd(self) -> Decimal:
+        """Billed, or metered, minus traced, in the cents of the page."""
+        return shown(self.total) - shown(self.traced)
+
+    @property
     def explained_usd(self) -> Decimal:
         """Named causes and invoice lines, in the cents of the page."""
-        return shown(self.total) - shown(self.traced) - shown(self.unexplained)
+        return self.difference_usd - shown(self.unexplained)
 
 
 @dataclass(frozen=True)

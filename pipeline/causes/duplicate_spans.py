@@ -15,7 +15,7 @@ CAUSE = Cause(
     title="Counted twice in the traces",
     sentence="The same tokens were traced more than once: a span exported twice, an agent's total beside its "
     "calls, or two instrumentations on one call.",
-    advice="Sum leaf spans only in your dashboards, and switch off the second instrumentation of the "
-    "services listed in the evidence.",
+    advice="In your dashboards add up only the innermost span of each call, and switch off the second "
+    "instrumentation of the services in the evidence.",
     claim=claim,
 )

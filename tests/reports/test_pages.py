@@ -75,6 +75,25 @@ def test_a_missing_price_is_said_and_never_zero(make_month, render, read) -> Non
         assert "gpt-6-nano (openai, tier standard): 9.50\N{NO-BREAK SPACE}M metered tokens" in page.text
 
 
+def test_what_nobody_meters_needs_no_price(make_month, render, read, bridge) -> None:
+    own = {**bridge[0], "model": "llama", "tokens": 500, "usd": None}
+    away = {**own, "step": "not_billed", "tokens": -500}
+    priced = [row for row in bridge if row["usd"] is not None]
+    index = read(render(make_month(recon__bridge=[*priced, own, away]))["index.html"])
+    rows = {row[0]: row[1] for row in index.tables["bridge"][1:]}
+    assert rows["Traced"].endswith("+ unpriced")
+    assert rows["Metered"] == "$12,297.01"
+    assert "Some tokens have no known price." not in index.text
+
+
+def test_reasons_of_evidence_are_in_words(make_month, render, read) -> None:
+    month = make_month()
+    codes = month["recon.evidence"].with_columns(reason=pl.lit("second_instrumentation"))
+    text = read(render({**month, "recon.evidence": codes})["index.html"]).text
+    assert "a second instrumentation reports the same call" in text
+    assert "second_instrumentation" not in text
+
+
 def test_a_kind_without_any_token_has_no_row(make_month, render, read, bridge) -> None:
     nothing = {"token_kind": "cache_read", "tokens": 0, "usd": None}
     month = make_month(recon__bridge=[*bridge, {**bridge[0], **nothing}])

@@ -22,7 +22,7 @@ def pages(make_month, render, read):
 
 def test_the_bridge_of_the_index_is_that_of_the_tables(pages, amount) -> None:
     rows = bridge_of(pages["index.html"])
-    assert {name: amount(row[3]) for name, row in rows.items()} == {
+    assert {name: amount(row[1]) for name, row in rows.items()} == {
         "Traced": Decimal("13450.00"),
         "Spans exported more than once": Decimal("-150.00"),
         "Cached tokens counted as another kind": Decimal("-1890.00"),
@@ -36,10 +36,10 @@ def test_the_bridge_of_the_index_is_that_of_the_tables(pages, amount) -> None:
         "Rounding": Decimal("-0.01"),
         "Billed": Decimal("12194.40"),
     }
-    assert number(rows["Traced"][1]) == 4_819_000_000
-    assert number(rows["Usage never recorded"][1]) == 94_000_000
-    assert number(rows["Unexplained"][1]) == -9_300_000
-    assert number(rows["Metered"][1]) == 4_825_700_000
+    assert number(rows["Traced"][2]) == 4_819_000_000
+    assert number(rows["Usage never recorded"][2]) == 94_000_000
+    assert number(rows["Unexplained"][2]) == -9_300_000
+    assert number(rows["Metered"][2]) == 4_825_700_000
 
 
 def test_every_bridge_adds_up_in_tokens_and_in_cents(pages, amount) -> None:
@@ -47,9 +47,9 @@ def test_every_bridge_adds_up_in_tokens_and_in_cents(pages, amount) -> None:
         rows = page.tables["bridge"][1:]
         names = [row[0] for row in rows]
         metered, billed = names.index("Metered"), names.index("Billed")
-        assert sum(number(row[1]) for row in rows[:metered]) == number(rows[metered][1])
-        assert sum(amount(row[3]) for row in rows[:metered]) == amount(rows[metered][3])
-        assert sum(amount(row[3]) for row in rows[metered:billed]) == amount(rows[billed][3])
+        assert sum(number(row[2]) for row in rows[:metered]) == number(rows[metered][2])
+        assert sum(amount(row[1]) for row in rows[:metered]) == amount(rows[metered][1])
+        assert sum(amount(row[1]) for row in rows[metered:billed]) == amount(rows[billed][1])
 
 
 def test_the_tie_out_adds_up_both_ways(pages, amount) -> None:
@@ -81,7 +81,7 @@ def test_a_team_page_shows_the_cents_of_its_row_in_the_index(pages, amount) -> N
     rows = [row for row in pages["index.html"].tables["teams"][1:] if row[3]][:-1]
     for row in rows:
         own = bridge_of(pages[f"teams/{row[0]}.html"])
-        assert [amount(own[name][3]) for name in ("Traced", "Unexplained", "Billed")] == [
+        assert [amount(own[name][1]) for name in ("Traced", "Unexplained", "Billed")] == [
             amount(row[3]), amount(row[5]), amount(row[6]),
         ]  # fmt: skip
 
@@ -91,7 +91,7 @@ def test_models_add_up_to_metered_and_kinds_to_their_model(pages, amount) -> Non
         rows = page.tables["models"][1:]
         kinds = {"input, not cached", "input, cache read", "output"}
         models = [row for row in rows[:-1] if row[0] not in kinds]
-        metered = amount(bridge_of(page)["Metered"][3])
+        metered = amount(bridge_of(page)["Metered"][1])
         assert sum(amount(row[6]) for row in models) == amount(rows[-1][6]) == metered
         assert sum(amount(row[6]) for row in rows[:-1] if row[0] in kinds) == metered
 
@@ -122,6 +122,6 @@ def test_metered_accounts_without_a_bill_stand_on_a_line_of_their_own(
     month["recon.tieout"] = month["recon.tieout"].filter(provider="openai")
     index = read(render(month)["index.html"])
     rows = bridge_of(index)
-    assert amount(rows["Metered"][3]) == Decimal("12297.01")
-    assert amount(rows["Metered, not in the bills"][3]) == Decimal("-7035.00")
-    assert amount(rows["Billed"][3]) == Decimal("5096.90")
+    assert amount(rows["Metered"][1]) == Decimal("12297.01")
+    assert amount(rows["Metered, not in the bills"][1]) == Decimal("-7035.00")
+    assert amount(rows["Billed"][1]) == Decimal("5096.90")
