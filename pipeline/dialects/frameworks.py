@@ -1,7 +1,7 @@
 """Agent frameworks, gateways and observability SDKs that write LLM spans of their own."""
 
 from pipeline.dialect import Dialect, Quirk, Shape
-from pipeline.dialects.conventions import AGGREGATE, CONVENTIONAL, PLACEHOLDER, TOKEN_COUNTING
+from pipeline.dialects.conventions import CONVENTIONAL, TOKEN_COUNTING
 
 LITELLM = Dialect(
     code="litellm",
@@ -113,8 +113,7 @@ STRANDS = Dialect(
     title="Strands agents",
     scopes=("strands-agents", "strands.*"),
     cache_breakdown="lumped_writes",
-    shapes=(AGGREGATE, *CONVENTIONAL),
-    quirks=(PLACEHOLDER,),
+    shapes=CONVENTIONAL,
     rank=60,
     source="strands 1.62: invoke_agent accumulates the usage of its chats",
 )

@@ -47,13 +47,24 @@ GENAI_LANGCHAIN = Dialect(
 UTIL_GENAI = Dialect(
     code="otel_util_genai",
     title="OpenTelemetry util-genai",
-    scopes=("opentelemetry.util.genai*", "opentelemetry.instrumentation.genai.*"),
+    scopes=("opentelemetry.util.genai*",),
+    cache_convention="inclusive_if_total_says",
+    cache_breakdown="none",
+    shapes=CONVENTIONAL,
+    quirks=(PLACEHOLDER,),
+    rank=46,
+    source=f"{MEASURED}; openai-v2 under gen_ai_latest_experimental, no cached tokens there either",
+)
+GENAI_OTHER = Dialect(
+    code="otel_genai_other",
+    title="OpenTelemetry genai, other libraries",
+    scopes=("opentelemetry.instrumentation.genai.*",),
     cache_convention="inclusive_if_total_says",
     cache_breakdown="lumped_writes",
     shapes=CONVENTIONAL,
     quirks=(PLACEHOLDER,),
     rank=22,
-    source="openai-v2 under gen_ai_latest_experimental, and the younger genai packages",
+    source="the younger packages of python-genai; not measured",
 )
 BOTOCORE = Dialect(
     code="otel_botocore_bedrock",
@@ -82,4 +93,13 @@ GOOGLE = Dialect(
     source=f"{MEASURED}; output holds thoughts, input leaves tool-use prompts out",
 )
 
-DIALECTS = (OPENAI_V2, GENAI_OPENAI, GENAI_ANTHROPIC, GENAI_LANGCHAIN, BOTOCORE, GOOGLE, UTIL_GENAI)
+DIALECTS = (
+    OPENAI_V2,
+    GENAI_OPENAI,
+    GENAI_ANTHROPIC,
+    GENAI_LANGCHAIN,
+    BOTOCORE,
+    GOOGLE,
+    UTIL_GENAI,
+    GENAI_OTHER,
+)

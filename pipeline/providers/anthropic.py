@@ -223,7 +223,12 @@ PROVIDER = Provider(
     logged_names=("anthropic",),
     model_prefixes=("claude-",),
     model_aliases=_ALIASES,
-    tiers={"standard_only": "standard", "priority_on_demand": "priority", "flex_discount": "flex"},
+    tiers={
+        "auto": "standard",
+        "standard_only": "standard",
+        "priority_on_demand": "priority",
+        "flex_discount": "flex",
+    },
     prices_id="anthropic",
     cache_writes=("cache_write_5m", "cache_write_1h"),
 )

@@ -40,6 +40,7 @@ OTEL = "opentelemetry.instrumentation"
         (f"{OTEL}.botocore.bedrock-runtime", "chat nova", "chat", ("otel_botocore_bedrock", "call")),
         (f"{OTEL}.google_genai", "generate_content g", "generate_content", ("otel_google_genai", "call")),
         ("opentelemetry.util.genai.handler", "chat gpt-4o", "chat", ("otel_util_genai", "call")),
+        (f"{OTEL}.genai.google", "generate_content g", "generate_content", ("otel_genai_other", "call")),
         (f"{OTEL}.openai.v1", "openai.chat", None, ("openllmetry_openai", "call")),
         (f"{OTEL}.openai.v1", "openai.response", "chat", ("openllmetry_openai", "call")),
         (f"{OTEL}.anthropic", "anthropic.chat", "chat", ("openllmetry_anthropic", "call")),
@@ -160,3 +161,53 @@ def test_every_dialect_says_how_it_is_found_and_where_its_facts_come_from(dialec
 
 def test_the_last_dialect_reads_whatever_is_left() -> None:
     assert DIALECTS[-1].scopes == ("*",)
+
+
+@pytest.mark.parametrize(
+    ("code", "convention", "breakdown"),
+    [
+        ("openllmetry_openai", "inclusive", "read_only"),
+        ("openinference_openai", "inclusive", "read_only"),
+        ("otel_genai_openai", "inclusive", "read_only"),
+        ("otel_openai_v2", "inclusive", "none"),
+        ("otel_util_genai", "inclusive_if_total_says", "none"),
+        ("openllmetry_anthropic", "inclusive", "lumped_writes"),
+        ("openinference_anthropic", "inclusive", "lumped_writes"),
+        ("otel_genai_anthropic", "inclusive", "lumped_writes"),
+        ("anthropic_sdk", "inclusive", "full"),
+        ("claude_code", "exclusive", "lumped_writes"),
+        ("openinference_bedrock", "inclusive", "lumped_writes"),
+        ("openllmetry_bedrock", "exclusive", "lumped_writes"),
+        ("otel_botocore_bedrock", "exclusive", "none"),
+        ("otel_google_genai", "inclusive", "read_only"),
+        ("langfuse", "exclusive", "lumped_writes"),
+        ("litellm", "inclusive", "none"),
+        ("pydantic_ai", "inclusive", "lumped_writes"),
+    ],
+)
+def test_a_dialect_reads_cached_tokens_as_it_was_seen_to_write_them(code, convention, breakdown) -> None:
+    dialect = next(dialect for dialect in DIALECTS if dialect.code == code)
+
+    assert (dialect.cache_convention, dialect.cache_breakdown) == (convention, breakdown)
+
+
+@pytest.mark.parametrize(
+    ("rule", "codes"),
+    [
+        ("false_zero_is_null", {"otel_openai_v2", "openllmetry_anthropic", "generic_genai"}),
+        (
+            "placeholder_output",
+            {
+                "openinference_anthropic",
+                "otel_genai_anthropic",
+                "otel_util_genai",
+                "otel_genai_other",
+                "generic_genai",
+            },
+        ),
+        ("estimated_counts", {"openllmetry_openai_old", "otel_botocore_bedrock", "litellm"}),
+        ("wrong_output", {"openllmetry_anthropic", "openllmetry_google"}),
+    ],
+)
+def test_a_wrong_number_is_expected_only_where_it_was_seen(rule, codes) -> None:
+    assert {d.code for d in DIALECTS for quirk in d.quirks if quirk.rule == rule} == codes

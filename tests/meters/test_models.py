@@ -70,6 +70,9 @@ def test_rows_stay_in_their_order_and_number() -> None:
 @pytest.mark.parametrize(
     ("provider", "tier", "expected"),
     [
+        ("anthropic", "auto", "standard"),
+        ("anthropic", "priority_on_demand", "priority"),
+        ("anthropic", "flex_discount", "flex"),
         ("openai", None, "standard"),
         ("openai", "default", "standard"),
         ("openai", "Flex", "flex"),
