@@ -77,7 +77,6 @@ def test_rows_stay_in_their_order_and_number() -> None:
         ("openai", "default", "standard"),
         ("openai", "Flex", "flex"),
         ("openai", "brand-new", "brand-new"),
-        ("anthropic", "priority_on_demand", "priority"),
         ("nobody", None, "standard"),
     ],
 )
