@@ -189,7 +189,7 @@ class Secrets(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TALLYSTICK_")
 
     hash_key: SecretStr | None = None
-    """Key with which personal ids are hashed; without it they are not kept at all."""
+    """Key with which personal ids of exports are hashed; without it a new one is drawn every time."""
 
 
 def load(path: Path) -> Settings:
