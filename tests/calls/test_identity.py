@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from pipeline.settings import Settings, TeamRule
+from pipeline.settings import Identity, Settings, TeamRule
 
 USAGE = {"input_tokens": 10, "output_tokens": 5}
 
@@ -98,6 +98,15 @@ def test_rules_see_attributes_of_the_spans_above_but_not_their_service(resolved)
     row = calls.calls.row(0, named=True)
     assert (row["team"], row["service"]) == ("by label", "llm")
     assert (row["initiating_team"], row["initiating_service"]) == ("by service", "web")
+
+
+def test_the_attributes_that_name_a_team_and_a_feature_are_configured(resolved) -> None:
+    identity = Identity(team_attributes=("squad",), feature_attributes=("area",))
+    labels = '{"squad":"shops","area":"cart","team":"other","feature":"other"}'
+
+    row = resolved({"labels": labels, **USAGE}, settings=Settings(identity=identity)).calls.row(0, named=True)
+
+    assert (row["team"], row["feature"]) == ("shops", "cart")
 
 
 def test_feature_environment_and_conversation_are_carried(resolved) -> None:
