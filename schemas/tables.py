@@ -31,7 +31,8 @@ class Table:
     @cached_property
     def schema(self) -> pl.Schema:
         """Column names and polars types, in contract order."""
-        return pl.Schema(self.contract.empty().schema)
+        columns = self.contract.to_schema().columns
+        return pl.Schema({name: column.dtype.type for name, column in columns.items()})
 
     @cached_property
     def descriptions(self) -> dict[str, str]:
