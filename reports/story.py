@@ -8,6 +8,7 @@ import polars as pl
 
 from pipeline.headline import sentence
 from reports import format as fmt
+from reports.rounding import cents
 from reports.view import Bridge, CauseText, Line, MaterialityText, shown
 
 EXAMPLES = 3
@@ -48,7 +49,8 @@ def verdict(bridge: Bridge, materiality: MaterialityText) -> str:
         return f"The unexplained tokens have no known price, so their size cannot be held against {bounds}."
     if not amount:
         return "No dollar is unexplained."
-    size = f"Signs ignored, {fmt.usd(amount)} is unexplained ({fmt.percent(amount, total)} of the total)"
+    share = fmt.percent(cents(amount), total)
+    size = f"Signs ignored, {fmt.usd(amount)} is unexplained ({share} of the total)"
     if materiality.is_reached_by(amount, total):
         return f"{size}: material, for it reaches the bounds of {bounds}."
     return f"{size}: not material, for that would take {bounds}."
