@@ -25,7 +25,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def normalised(path: Path) -> str:
-    """The file without what changes with a release, our version and the id that holds it, and without style."""
+    """The file without style, and without what changes with a release: our version and the close id."""
     text = path.read_text("utf-8").replace(version("tallystick"), "VERSION")
     if path.suffix != ".html":
         return text
