@@ -1,24 +1,12 @@
 """Core: the same facts in one shape for all dialects and providers, in disjoint token kinds."""
 
-import pandera.polars as pa
 import polars as pl
 
+from schemas.parts import Leaves, Monthly
 from schemas.types import Amount, Instant, Quantity, Tokens, Usd, column, maybe
 
 
-class _Core(pa.DataFrameModel):
-    """Every row belongs to one month."""
-
-    month: str = column("Month as YYYY-MM.", str_matches=r"^\d{4}-\d{2}$")
-
-    class Config:
-        """Contracts are closed: no extra column, no silent cast."""
-
-        strict = True
-        coerce = False
-
-
-class _Owner(_Core):
+class _Owner(Monthly):
     """Who a row belongs to and where it meets the meter."""
 
     provider: str = column("Slug of the provider that bills; `self_hosted` when nobody does.")
@@ -31,22 +19,11 @@ class _Owner(_Core):
     feature: str = column("Feature; empty when no attribute tells.")
 
 
-class _Leaves(_Owner):
-    """Token counts in disjoint leaves; null where unknown."""
-
-    input_uncached_tokens: Tokens = maybe("Input neither read from nor written to a cache.")
-    cache_read_tokens: Tokens = maybe("Input read from the prompt cache.")
-    cache_write_5m_tokens: Tokens = maybe("Input written to the cache for five minutes.")
-    cache_write_1h_tokens: Tokens = maybe("Input written to the cache for one hour.")
-    cache_write_other_tokens: Tokens = maybe("Input written to the cache for another or unknown time.")
-    output_tokens: Tokens = maybe("Output, reasoning included.")
-    input_audio_tokens: Tokens = maybe("Audio input.")
-    output_audio_tokens: Tokens = maybe("Audio output.")
-    input_image_tokens: Tokens = maybe("Image input.")
-    output_image_tokens: Tokens = maybe("Image output.")
+class _Owned(Leaves, _Owner):
+    """Token counts of a call, with its owner."""
 
 
-class Traced(_Leaves):
+class Traced(_Owned):
     """One row per span occurrence that carries usage, as logged, nothing removed."""
 
     file_id: str = column("File of the occurrence.")
@@ -59,13 +36,13 @@ class Traced(_Leaves):
     ended_at: Instant = column("End of the span.")
 
     class Config:
-        """See _Core."""
+        """See Closed."""
 
         name = "core.traced"
         unique = ["file_id", "line", "position"]
 
 
-class Call(_Leaves):
+class Call(_Owned):
     """One row per call of an application to a model, with the usage of the span that is kept."""
 
     call_id: str = column("Trace id and span id of the kept span.")
@@ -109,13 +86,13 @@ class Call(_Leaves):
     sampling_threshold: str = maybe("Sampling mark of the kept span.")
 
     class Config:
-        """See _Core."""
+        """See Closed."""
 
         name = "core.call"
         unique = ["call_id"]
 
 
-class Attempt(_Core):
+class Attempt(Monthly):
     """One row per HTTP request to a provider that was seen as a span."""
 
     call_id: str = maybe("The call it belongs to; null when no span of a call was found.")
@@ -132,7 +109,7 @@ class Attempt(_Core):
     error_type: str = maybe("Class of the error.")
 
     class Config:
-        """See _Core."""
+        """See Closed."""
 
         name = "core.attempt"
         unique = ["trace_id", "span_id"]
@@ -151,13 +128,13 @@ class Correction(_Owner):
     ended_at: Instant = column("End of the corrected occurrence.")
 
     class Config:
-        """See _Core."""
+        """See Closed."""
 
         name = "core.correction"
 
 
-class Metered(_Core):
-    """One row per time step and dimensions of the meter that was chosen for an account."""
+class _MeterPlace(Monthly):
+    """Where and when something was metered."""
 
     provider: str = column("Slug of the provider.")
     account: str = column("Provider account.")
@@ -171,19 +148,13 @@ class Metered(_Core):
     bucket_start_at: Instant = column("First instant of the time step.")
     bucket_end_at: Instant = column("First instant after the time step.")
     request_count: pl.Int64 = maybe("Requests, where the provider counts them.")
-    input_uncached_tokens: Tokens = maybe("Input neither read from nor written to a cache.", ge=0)
-    cache_read_tokens: Tokens = maybe("Input read from the prompt cache.", ge=0)
-    cache_write_5m_tokens: Tokens = maybe("Input written to the cache for five minutes.", ge=0)
-    cache_write_1h_tokens: Tokens = maybe("Input written to the cache for one hour.", ge=0)
-    cache_write_other_tokens: Tokens = maybe("Input written to the cache for another time.", ge=0)
-    output_tokens: Tokens = maybe("Output, reasoning included.", ge=0)
-    input_audio_tokens: Tokens = maybe("Audio input.", ge=0)
-    output_audio_tokens: Tokens = maybe("Audio output.", ge=0)
-    input_image_tokens: Tokens = maybe("Image input.", ge=0)
-    output_image_tokens: Tokens = maybe("Image output.", ge=0)
+
+
+class Metered(Leaves, _MeterPlace):
+    """One row per time step and dimensions of the meter that was chosen for an account."""
 
     class Config:
-        """See _Core."""
+        """See Closed."""
 
         name = "core.metered"
         unique = [
@@ -198,7 +169,7 @@ class Metered(_Core):
         ]
 
 
-class Coverage(_Core):
+class Coverage(Monthly):
     """One row per time step for which an account has a meter; what lies outside is unknown, not zero."""
 
     provider: str = column("Slug of the provider.")
@@ -210,13 +181,13 @@ class Coverage(_Core):
     bucket_end_at: Instant = column("First instant after the time step.")
 
     class Config:
-        """See _Core."""
+        """See Closed."""
 
         name = "core.coverage"
         unique = ["month", "provider", "account", "endpoint", "bucket_start_at"]
 
 
-class Billed(_Core):
+class Billed(Monthly):
     """One row per line of a cost export or an invoice, in the words of the tie-out."""
 
     provider: str = column("Slug of the provider.")
@@ -235,13 +206,13 @@ class Billed(_Core):
     amount_usd: Usd = maybe("Amount in US dollars; null while the exchange rate is not known.")
 
     class Config:
-        """See _Core."""
+        """See Closed."""
 
         name = "core.billed"
 
 
-class Request(_Core):
-    """One row per request of a per-request meter, models resolved, with its tokens in leaves."""
+class _RequestPlace(Monthly):
+    """Where and when a request was metered."""
 
     provider: str = column("Slug of the provider that bills.")
     account: str = column("Provider account.")
@@ -252,24 +223,18 @@ class Request(_Core):
     response_id: str = maybe("Id of the answer.")
     part: str = column("message, or the name of an iteration.")
     started_at: Instant = column("When the request reached the provider.")
-    input_uncached_tokens: Tokens = maybe("Input neither read from nor written to a cache.")
-    cache_read_tokens: Tokens = maybe("Input read from the prompt cache.")
-    cache_write_5m_tokens: Tokens = maybe("Input written to the cache for five minutes.")
-    cache_write_1h_tokens: Tokens = maybe("Input written to the cache for one hour.")
-    cache_write_other_tokens: Tokens = maybe("Input written to the cache for another time.")
-    output_tokens: Tokens = maybe("Output, reasoning included.")
-    input_audio_tokens: Tokens = maybe("Audio input.")
-    output_audio_tokens: Tokens = maybe("Audio output.")
-    input_image_tokens: Tokens = maybe("Image input.")
-    output_image_tokens: Tokens = maybe("Image output.")
+
+
+class Request(Leaves, _RequestPlace):
+    """One row per request of a per-request meter, models resolved, with its tokens in leaves."""
 
     class Config:
-        """See _Core."""
+        """See Closed."""
 
         name = "core.request"
 
 
-class Unmapped(_Core):
+class Unmapped(Monthly):
     """One row per model, SKU, provider or account that no table or rule knows, with its size."""
 
     subject: str = column("model, sku, provider, account or endpoint.")
@@ -283,6 +248,6 @@ class Unmapped(_Core):
     advice: str = column("What to do now.")
 
     class Config:
-        """See _Core."""
+        """See Closed."""
 
         name = "core.unmapped"

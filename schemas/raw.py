@@ -1,26 +1,20 @@
 """Raw: what the files say, one row a record, nothing resolved, no text of prompts or answers."""
 
-import pandera.polars as pa
 import polars as pl
 
+from schemas.parts import Closed, Leaves
 from schemas.types import Amount, Instant, Quantity, Tokens, column, maybe
 
 
-class _Raw(pa.DataFrameModel):
+class _Raw(Closed):
     """Where a raw row comes from."""
 
     file_id: str = column("First 16 hex digits of the file's SHA-256; see raw.file.")
     line: pl.Int64 = column("Line of the file, or number of the page in it, from 1.", ge=1)
     position: pl.Int64 = column("Position of the record within its line, from 0.", ge=0)
 
-    class Config:
-        """Contracts are closed: no extra column, no silent cast."""
 
-        strict = True
-        coerce = False
-
-
-class File(pa.DataFrameModel):
+class File(Closed):
     """One row per file that a source offers, with what became of its records."""
 
     source: str = column("Name of the source in the configuration.")
@@ -38,15 +32,13 @@ class File(pa.DataFrameModel):
     decoder: str = column("Fingerprint of decoder and options; a change lands the file again.")
 
     class Config:
-        """See _Raw."""
+        """See Closed."""
 
         name = "raw.file"
-        strict = True
-        coerce = False
         unique = ["source", "uri"]
 
 
-class Quarantine(pa.DataFrameModel):
+class Quarantine(Closed):
     """One row per record that could not be read, with the place and the reason."""
 
     source: str = column("Name of the source in the configuration.")
@@ -60,11 +52,9 @@ class Quarantine(pa.DataFrameModel):
     advice: str = column("What to do now.")
 
     class Config:
-        """See _Raw."""
+        """See Closed."""
 
         name = "raw.quarantine"
-        strict = True
-        coerce = False
 
 
 class Span(_Raw):
@@ -123,28 +113,17 @@ class Span(_Raw):
     usage_conflict: str = maybe("Synonyms on the span that disagree: `name: first != second`.")
 
     class Config:
-        """See _Raw."""
+        """See Closed."""
 
         name = "raw.span"
         unique = ["file_id", "line", "position"]
 
 
-class _Leaves(_Raw):
-    """Token counts in disjoint leaves; null where the file does not say."""
-
-    input_uncached_tokens: Tokens = maybe("Input neither read from nor written to a cache.", ge=0)
-    cache_read_tokens: Tokens = maybe("Input read from the prompt cache.", ge=0)
-    cache_write_5m_tokens: Tokens = maybe("Input written to the cache for five minutes.", ge=0)
-    cache_write_1h_tokens: Tokens = maybe("Input written to the cache for one hour.", ge=0)
-    cache_write_other_tokens: Tokens = maybe("Input written to the cache for another or unknown time.", ge=0)
-    output_tokens: Tokens = maybe("Output, reasoning included.", ge=0)
-    input_audio_tokens: Tokens = maybe("Audio input.", ge=0)
-    output_audio_tokens: Tokens = maybe("Audio output.", ge=0)
-    input_image_tokens: Tokens = maybe("Image input.", ge=0)
-    output_image_tokens: Tokens = maybe("Image output.", ge=0)
+class _Counted(Leaves, _Raw):
+    """Token counts, with where they come from."""
 
 
-class Usage(_Leaves):
+class Usage(_Counted):
     """One row per result of a provider's usage export, and one per empty bucket (it proves coverage)."""
 
     source: str = column("Name of the source in the configuration.")
@@ -163,7 +142,7 @@ class Usage(_Leaves):
     request_count: pl.Int64 = maybe("Model requests, where the provider counts them.", ge=0)
 
     class Config:
-        """See _Raw."""
+        """See Closed."""
 
         name = "raw.usage"
         unique = ["file_id", "line", "position"]
@@ -192,7 +171,7 @@ class Cost(_Raw):
     currency: str = maybe("ISO 4217 code, upper case.")
 
     class Config:
-        """See _Raw."""
+        """See Closed."""
 
         name = "raw.cost"
         unique = ["file_id", "line", "position"]
@@ -224,13 +203,13 @@ class Invoice(_Raw):
     amount: Amount = column("Amount of the line; credits and discounts are negative.")
 
     class Config:
-        """See _Raw."""
+        """See Closed."""
 
         name = "raw.invoice"
         unique = ["file_id", "line", "position"]
 
 
-class Request(_Leaves):
+class Request(_Counted):
     """One row per request of a per-request meter (a gateway's log, a provider's invocation log)."""
 
     source: str = column("Name of the source in the configuration.")
@@ -247,7 +226,7 @@ class Request(_Leaves):
     reasoning_tokens: Tokens = maybe("Reasoning tokens, inside the output.", ge=0)
 
     class Config:
-        """See _Raw."""
+        """See Closed."""
 
         name = "raw.request"
         unique = ["file_id", "line", "position"]

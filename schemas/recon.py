@@ -1,24 +1,12 @@
 """Recon: traced, metered and billed side by side, and the account of why they differ."""
 
-import pandera.polars as pa
 import polars as pl
 
+from schemas.parts import Monthly
 from schemas.types import BASES, COMPONENTS, STEPS, Instant, Tokens, Usd, column, maybe
 
 
-class _Recon(pa.DataFrameModel):
-    """Every row belongs to one month."""
-
-    month: str = column("Month as YYYY-MM.", str_matches=r"^\d{4}-\d{2}$")
-
-    class Config:
-        """Contracts are closed: no extra column, no silent cast."""
-
-        strict = True
-        coerce = False
-
-
-class _Cell(_Recon):
+class _Cell(Monthly):
     """The dimensions in which traced and metered meet."""
 
     provider: str = column("Slug of the provider.")
@@ -39,7 +27,7 @@ class Bucket(_Cell):
     drift_tokens: Tokens = column("Metered minus traced: positive when the provider counts more.")
 
     class Config:
-        """See _Recon."""
+        """See Closed."""
 
         name = "recon.bucket"
         unique = [
@@ -73,7 +61,7 @@ class Claim(_Cell):
     reason: str = column("Rule that made the claim.")
 
     class Config:
-        """See _Recon."""
+        """See Closed."""
 
         name = "recon.claim"
 
@@ -93,7 +81,7 @@ class Bridge(_Cell):
     evidence_count: pl.Int64 = column("Spans, requests or rows behind the figure.", ge=0)
 
     class Config:
-        """See _Recon."""
+        """See Closed."""
 
         name = "recon.bridge"
         unique = [
@@ -121,12 +109,12 @@ class Unmetered(_Cell):
     reason: str = column("Why there is no meter.")
 
     class Config:
-        """See _Recon."""
+        """See Closed."""
 
         name = "recon.unmetered"
 
 
-class Tieout(_Recon):
+class Tieout(Monthly):
     """One row per account, invoice and component: the components add up to `billed` to the cent."""
 
     provider: str = column("Slug of the provider.")
@@ -136,13 +124,13 @@ class Tieout(_Recon):
     usd: Usd = column("Amount in US dollars.")
 
     class Config:
-        """See _Recon."""
+        """See Closed."""
 
         name = "recon.tieout"
         unique = ["month", "provider", "account", "invoice_id", "component"]
 
 
-class Evidence(_Recon):
+class Evidence(Monthly):
     """One row per span or request behind a step."""
 
     step: str = column("Step of the bridge.", isin=list(STEPS))
@@ -154,12 +142,12 @@ class Evidence(_Recon):
     reason: str = column("Rule that made the claim.")
 
     class Config:
-        """See _Recon."""
+        """See Closed."""
 
         name = "recon.evidence"
 
 
-class Rate(_Recon):
+class Rate(Monthly):
     """One row per model, tier and kind: the expected rate of the month and where it comes from."""
 
     provider: str = column("Slug of the provider.")
@@ -170,13 +158,13 @@ class Rate(_Recon):
     origin: str = column("Price card and version, or why there is none.")
 
     class Config:
-        """See _Recon."""
+        """See Closed."""
 
         name = "recon.expected_rate"
         unique = ["month", "provider", "model", "service_tier", "token_kind"]
 
 
-class Finding(_Recon):
+class Finding(Monthly):
     """One row per thing that a reader should know before trusting the month."""
 
     code: str = column("Short stable name.")
@@ -190,6 +178,6 @@ class Finding(_Recon):
     usd: Usd = maybe("Dollars concerned.")
 
     class Config:
-        """See _Recon."""
+        """See Closed."""
 
         name = "recon.finding"

@@ -1,24 +1,12 @@
 """Report: what is shown."""
 
-import pandera.polars as pa
 import polars as pl
 
+from schemas.parts import Monthly
 from schemas.types import Tokens, Usd, column, maybe
 
 
-class _Report(pa.DataFrameModel):
-    """Every row belongs to one month."""
-
-    month: str = column("Month as YYYY-MM.", str_matches=r"^\d{4}-\d{2}$")
-
-    class Config:
-        """Contracts are closed: no extra column, no silent cast."""
-
-        strict = True
-        coerce = False
-
-
-class Team(_Report):
+class Team(Monthly):
     """One row per team or pool: what it was billed, and how much of the difference is explained."""
 
     team: str = column("Team or pool.")
@@ -36,13 +24,13 @@ class Team(_Report):
     unpriced_tokens: Tokens = column("Metered tokens without a known price.", ge=0)
 
     class Config:
-        """See _Report."""
+        """See Closed."""
 
         name = "report.team"
         unique = ["month", "team"]
 
 
-class Close(_Report):
+class Close(Monthly):
     """One row per published month: which inputs and rules its figures come from."""
 
     close_id: str = column("Hash of inputs, configuration and version: same inputs, same id.")
@@ -65,7 +53,7 @@ class Close(_Report):
     headline: str = column("The sentence that the report opens with.")
 
     class Config:
-        """See _Report."""
+        """See Closed."""
 
         name = "report.close"
         unique = ["month"]
