@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -52,12 +53,24 @@ def demo(
     """Make a seeded month of a company with three providers and six teams, and close it."""
     from pipeline.simulator import world  # noqa: PLC0415  (only the demo needs it)
 
+    _make_room(folder)
     with _Steps() as progress:
         world.write(folder, seed=seed, month="2026-10", calls=calls, progress=progress)
         published = steps.close_month(
             steps.load_settings(folder / "tallystick.toml"), Month.parse("2026-10"), progress
         )
     _show(published)
+
+
+def _make_room(folder: Path) -> None:
+    """Remove an earlier demo, so that two companies never mix; refuse a folder with anything else in it."""
+    mark = folder / ".tallystick-demo"
+    if folder.is_dir() and any(folder.iterdir()):
+        if not mark.exists():
+            raise ConfigError(f"{folder} holds other things than a demo. Choose another folder with --dir.")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.touch()
 
 
 @app.command()

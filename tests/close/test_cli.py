@@ -21,6 +21,21 @@ def test_the_demo_ends_with_zero_and_says_where_the_report_is(tmp_path: Path) ->
     assert report.exists()
 
 
+def test_another_demo_takes_the_place_of_the_first_and_of_nothing_else(tmp_path: Path) -> None:
+    words = ("demo", "--calls", "120", "--dir")
+    assert tallystick(*words, "it", "--seed", "1", folder=tmp_path).returncode == 0
+    assert tallystick(*words, "it", "--seed", "2", folder=tmp_path).returncode == 0
+    assert tallystick(*words, "new", "--seed", "2", folder=tmp_path).returncode == 0
+    bridges = [(tmp_path / name / "output" / "2026-10" / "bridge.csv").read_bytes() for name in ("it", "new")]
+    assert bridges[0] == bridges[1]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    refused = tallystick(*words, "mine", folder=tmp_path)
+    assert refused.returncode == 2
+    assert "Choose another folder" in refused.stderr
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "keep"
+
+
 def test_a_close_prints_the_tie_out_and_tells_of_findings(month_folder: Path) -> None:
     done = tallystick("close", "2026-10", folder=month_folder)
     assert done.returncode in {0, 1}, done.stderr
