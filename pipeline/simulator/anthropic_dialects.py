@@ -1,4 +1,4 @@
-"""Four instrumentations of the Anthropic SDK, as measured in reference/span-shapes.md.
+"""Four instrumentations of the Anthropic SDK, as measured with anthropic 2.12 in November 2026.
 
 All write input with cached tokens inside; all but the SDK's own spans lump cache writes of 5 minutes and
 of one hour together.

@@ -1,4 +1,4 @@
-"""Anthropic's usage and cost reports, as pages of its Admin API (reference/usage-exports.md, section 2)."""
+"""Anthropic's usage and cost reports, as pages of its Admin API."""
 
 from collections.abc import Sequence
 from datetime import timedelta

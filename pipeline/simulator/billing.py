@@ -34,7 +34,7 @@ PRICES: dict[str, dict[str, Decimal]] = {
 }  # fmt: skip
 
 TIER_FACTORS = {"standard": Decimal(1), "flex": Decimal("0.5"), "batch": Decimal("0.5")}
-"""Flex and batch cost half (EVIDENCE, "Tier multipliers")."""
+"""Flex and batch cost half (the price pages of OpenAI)."""
 
 SEARCH_PRICE = Decimal("0.01")
 """USD for one web search, at both OpenAI and Anthropic: 10 USD a thousand."""

@@ -11,7 +11,7 @@ SECOND = 1_000_000_000
 
 
 class Outcome(StrEnum):
-    """How a call ended, in the situations that reference/span-shapes.md measured."""
+    """How a call ended, in the situations that were measured with real SDKs."""
 
     OK = "ok"
     NO_USAGE = "stream_without_include_usage"

@@ -154,7 +154,7 @@ SERVICES = (
     Service("answer-evals", "data", (), (GPT41,), 1.5, "proj_evals", 6400, 420, tier="batch", retries=0.0,
             hour_profile="night"),
 )  # fmt: skip
-"""The services, with the mix of EVIDENCE ("suggested synthetic mix") turned down to the size of a demo."""
+"""The services, with a mix of faults like that of public reports, turned down to the size of a demo."""
 
 ENTRIES = {"web-app": "commerce", "mailroom": "support", "back-office": "platform"}
 """Services that start traces and call no model -> their team."""

@@ -1,7 +1,7 @@
 """What goes wrong: failed attempts, clients that give up, answers without usage; and what is billed of it.
 
 Long calls fail and are cancelled more often, and whether a failed attempt is billed is a matter of chance:
-strictly between never and always. Facts: reference/billing-rules.md, sections 1 and 2.
+strictly between never and always.
 """
 
 from dataclasses import dataclass

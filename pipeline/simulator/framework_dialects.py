@@ -1,6 +1,6 @@
 """Frameworks and a gateway: pydantic-ai, the Vercel AI SDK (legacy), LiteLLM (OTel v1).
 
-Facts: reference/traces.md, section 2. The first two also write a span above their calls that repeats them.
+The first two also write a span above their calls that repeats them.
 """
 
 from collections.abc import Sequence
@@ -171,7 +171,7 @@ def tell_litellm(call: Call) -> Told | None:
 
 
 def _estimate(call: Call) -> Leaves:
-    """Count locally: template and tool overhead are missed, reasoning cannot be seen (span-shapes.md)."""
+    """Count locally: template and tool overhead are missed, reasoning cannot be seen."""
     visible = call.use.output - call.reasoning
     spread = 0.82 + (call.number % 13) / 100
     return Leaves(round(call.use.input * spread) or 1, output=round(visible * (spread + 0.02)) or 1)

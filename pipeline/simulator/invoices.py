@@ -1,4 +1,4 @@
-"""Invoices, written down by hand in TOML as the reference proposes (costs-and-invoices.md, section 7)."""
+"""Invoices, written down by hand in TOML as an analyst would."""
 
 from collections import defaultdict
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""OpenAI's usage and cost exports, as pages of its API.
-
-Shapes: reference/usage-exports.md, section 1, and reference/costs-and-invoices.md, section 1.
-"""
+"""OpenAI's usage and cost exports, as pages of its API: organization/usage and organization/costs."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta

@@ -1,7 +1,6 @@
 """Spans in the JSON that OpenTelemetry's collector writes to files.
 
-Integers as text, `parentSpanId` empty on roots, `status` an empty object when unset
-(reference/span-shapes.md, "Around them"; reference/traces.md, section 4).
+Integers as text, `parentSpanId` empty on roots, `status` an empty object when unset.
 """
 
 from collections.abc import Mapping

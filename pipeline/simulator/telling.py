@@ -49,7 +49,7 @@ class Dialect:
     scope: Scope
     tell: Callable[[Call], Told | None]
     has_http_children: bool = True
-    """Whether the HTTP spans lie below its span; else beside it (span-shapes.md, "Around them")."""
+    """Whether the HTTP spans lie below its span; else beside it."""
 
 
 def is_completed(call: Call) -> bool:

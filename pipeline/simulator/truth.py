@@ -109,7 +109,7 @@ def _kept(call: Call) -> Record | None:
 
 
 def _untold_cause(call: Call) -> str:
-    """Return why nothing was recorded: the first fate that fits (DESIGN, section 2)."""
+    """Return why nothing was recorded: the first fate that fits."""
     if call.unseen:
         return call.unseen
     if call.outcome in ABANDONED:

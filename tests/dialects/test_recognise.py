@@ -1,4 +1,4 @@
-"""Which dialect and role a span gets: one row a fact of the reference notes."""
+"""Which dialect and role a span gets: one row a fact that was measured or read."""
 
 import polars as pl
 import pytest

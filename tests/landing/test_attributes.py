@@ -1,4 +1,4 @@
-"""Each column from each of its names, as reference/traces.md lists them."""
+"""Each column from each of its names that instrumentations have used."""
 
 import json
 from collections.abc import Callable

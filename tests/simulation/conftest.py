@@ -1,4 +1,4 @@
-"""A world of moderate size, and readers of its files that know only the reference notes."""
+"""A world of moderate size, and readers of its files that know only what instrumentations write."""
 
 import csv
 import gzip
@@ -24,7 +24,7 @@ AI_SDK = ("ai.usage.inputTokens", "ai.usage.outputTokens")
 READ = "gen_ai.usage.cache_read.input_tokens"
 SPLIT = "anthropic.usage.cache_creation.ephemeral_"
 
-# scope -> input and output, cache read, lumped cache write, cache writes by lifetime: span-shapes.md
+# scope -> input and output, cache read, lumped cache write, cache writes by lifetime
 DIALECTS: dict[str, tuple[tuple[str, str], str, str, str]] = {
     "opentelemetry.instrumentation.openai.v1": (GEN_AI, READ, "", ""),
     "openinference.instrumentation.openai": (
