@@ -3,14 +3,15 @@
 import polars as pl
 
 from pipeline.cause import Cause, Evidence, claims
-from pipeline.onesided import PLACE, doubtful_scopes
+from pipeline.onesided import PLACE, doubtful_scopes, family, only_traced
 from schemas.types import ALL
 
 
 def claim(evidence: Evidence) -> pl.DataFrame:
     """One row per bucket of a scope, or of a model in a scope, without any call in the month.
 
-    Exact, but bounded where the scope also has models that are only traced: one may be the other's alias.
+    Exact, but bounded where the scope also has models that are only traced: one may be the other's alias. Not
+    claimed where they differ by vendor or edition only.
     Where a scope is traced, rows that name no model prove nothing: they may be of any model.
     """
     traced_scopes = evidence.calls.select(PLACE).unique()
@@ -20,6 +21,8 @@ def claim(evidence: Evidence) -> pl.DataFrame:
     silent = evidence.metered.filter((pl.col("tokens") > 0) & ~(is_known_scope & is_nameless)).join(
         traced_models, on=[*PLACE, "model"], how="anti"
     )
+    aliases = only_traced(evidence.calls, evidence.metered).select(*PLACE, family=family("model"))
+    silent = silent.with_columns(family=family("model")).join(aliases, on=[*PLACE, "family"], how="anti")
     owner = pl.col("scope").replace_strict(evidence.owners, default="uninstrumented", return_dtype=pl.String)
     doubtful = doubtful_scopes(evidence.calls, evidence.metered).with_columns(is_doubtful=pl.lit(value=True))
     return claims(

@@ -1,5 +1,7 @@
 from collections.abc import Callable
 
+import pytest
+
 from pipeline.cause import Evidence
 from pipeline.causes.uninstrumented import CAUSE
 
@@ -52,3 +54,29 @@ def test_rows_that_name_no_model_prove_nothing_where_the_scope_is_traced(
     """
     claims = CAUSE.claim(evidence(calls=CALLS, metered=metered))
     assert claims.select("scope", "model", "claimed_tokens").rows() == [("index", "all", 900)]
+
+
+@pytest.mark.parametrize(
+    ("traced", "metered"),
+    [
+        ("us.anthropic.claude-3-5-haiku-20241022-v1:0", "claude-3-5-haiku-20241022"),
+        ("claude-3-5-haiku-latest", "claude-3-5-haiku-20241022"),
+        ("models/gemini-2.5-flash", "gemini-2.5-flash"),
+    ],
+)
+def test_another_edition_of_a_model_that_is_only_traced_is_left_to_an_alias(
+    evidence: Callable[..., Evidence], traced: str, metered: str
+) -> None:
+    calls = f"call_id | model | output_tokens\n1 | {traced} | 50"
+    assert CAUSE.claim(
+        evidence(calls=calls, metered=f"model|token_kind|tokens\n{metered}|output|70")
+    ).is_empty()
+
+
+def test_another_edition_beside_one_that_is_traced_and_metered_is_never_traced(
+    evidence: Callable[..., Evidence],
+) -> None:
+    calls = "call_id | model | output_tokens\n1 | gpt-4o-2024-08-06 | 50"
+    metered = "model|token_kind|tokens\ngpt-4o-2024-08-06|output|50\ngpt-4o-2024-05-13|output|70"
+    claims = CAUSE.claim(evidence(calls=calls, metered=metered))
+    assert claims.select("model", "claimed_tokens", "basis").rows() == [("gpt-4o-2024-05-13", 70, "exact")]
