@@ -33,14 +33,15 @@ def pull_order(files: pl.DataFrame, reach: pl.DataFrame) -> pl.DataFrame:
 
     Later is what was pulled later as far as configuration or file name tell; then what reaches further
     (`reach`: file_id, reach); then what was modified later; then the higher content hash, so that the order
-    never depends on the order of the files.
+    never depends on the order of the files. Of copies the earliest date counts: what an export holds was
+    known then, and a copy of an old pull must not pass for a new one.
     """
     is_stated = pl.col("pulled_at_basis").is_in(["configured", "name"])
     stated = (
         files.group_by("file_id")
         .agg(
-            stated=pl.col("pulled_at").filter(is_stated).max(),
-            modified=pl.col("pulled_at").max(),
+            stated=pl.col("pulled_at").filter(is_stated).min(),
+            modified=pl.col("pulled_at").min(),
         )
         .sort("file_id")
     )

@@ -62,6 +62,16 @@ def test_the_same_file_under_another_name_changes_nothing(
     assert close(month_folder) == expected
 
 
+def test_a_copy_of_an_older_pull_under_a_later_date_is_still_the_older_pull(
+    expected: Hashes, month_folder: Path, close: Close
+) -> None:
+    pulls = sorted((month_folder / "openai" / "usage").glob("*2026-10-1*"))
+    assert pulls, "the simulated month has a pull from its middle"
+    for path in pulls:
+        shutil.copy(path, path.with_name(re.sub(r"2026-10-1\d", "2026-12-24", path.name)))
+    assert close(month_folder) == expected
+
+
 def test_an_older_pull_beside_the_newer_one_changes_nothing(
     expected: Hashes, month_folder: Path, close: Close
 ) -> None:
