@@ -1,7 +1,7 @@
 """What a cause of drift is: evidence in, claims out. One file a cause in `causes/`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -23,6 +23,15 @@ CLAIM_SCHEMA = pl.Schema(
         "tokens_low": pl.Int64(),
         "tokens_high": pl.Int64(),
         "variance": pl.Float64(),
+        "item": pl.String(),
+        "requests": pl.Float64(),
+        "rate": pl.String(),
+        "rate_prior": pl.Float64(),
+        "rate_error": pl.Float64(),
+        "rate_low": pl.Float64(),
+        "rate_high": pl.Float64(),
+        "is_chance": pl.Boolean(),
+        "full_tokens": pl.Int64(),
         "basis": pl.String(),
         "trace_id": pl.String(),
         "span_id": pl.String(),
@@ -30,7 +39,15 @@ CLAIM_SCHEMA = pl.Schema(
         "reason": pl.String(),
     }
 )
-"""Columns of the frame that a cause returns. Tokens are signed as drift; variance 0 means exact."""
+"""Columns of the frame that a cause returns. Tokens are signed as drift.
+
+`variance`: of the tokens as claimed, or of `full_tokens` where there is a rate; 0 without a rate means exact.
+`item`: rows of one item stand or fall together, over several token kinds; null is an item of its own.
+`requests`: requests that the meter counts for the item, on one of its rows; else 0.
+`rate`: code of a quantity that calibration may learn; the claim is `full_tokens` times it. Its prior is
+`rate_prior` with standard error `rate_error`, inside `rate_low` to `rate_high`, the same on all its rows.
+`is_chance`: the rate is the chance of a yes or no, so that an item is all of it or nothing.
+"""
 
 
 @dataclass(frozen=True)
@@ -42,9 +59,9 @@ class Evidence:
     """
 
     calls: pl.DataFrame
-    """core.call inside metered buckets, plus bucket_start_at."""
+    """core.call inside metered buckets, plus bucket_start_at and the columns of pipeline/fates.py."""
     attempts: pl.DataFrame
-    """core.attempt."""
+    """Attempts that were not kept or whose call left no span, with bucket, owner and expected tokens."""
     corrections: pl.DataFrame
     """core.correction inside metered buckets, plus bucket_start_at; long, signed."""
     metered: pl.DataFrame
@@ -55,6 +72,14 @@ class Evidence:
     """Provider -> token kinds in which its meter counts cache writes."""
     owners: dict[str, str]
     """Scope -> team that the configuration names as its owner."""
+    rules: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """Billing rules of the month: provider, failure_mode, billed, low, high, error."""
+    facts: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """Requests of a per-request meter that were matched to a call, as pipeline/matching.py returns them."""
+    silences: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """core.silence inside metered buckets: application spans under which a call is missing."""
+    counts: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """Requests that the meter counts: bucket dimensions without token_kind, and `request_count`."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +105,15 @@ def claims(rows: pl.DataFrame) -> pl.DataFrame:
         "tokens_low": pl.col("tokens"),
         "tokens_high": pl.col("tokens"),
         "variance": pl.lit(0.0),
+        "item": pl.lit(None),
+        "requests": pl.lit(0.0),
+        "rate": pl.lit(None),
+        "rate_prior": pl.lit(None),
+        "rate_error": pl.lit(None),
+        "rate_low": pl.lit(None),
+        "rate_high": pl.lit(None),
+        "is_chance": pl.lit(value=False),
+        "full_tokens": pl.lit(None),
         "basis": pl.lit("exact"),
         "trace_id": pl.lit(None),
         "span_id": pl.lit(None),

@@ -251,3 +251,29 @@ class Unmapped(Monthly):
         """See Closed."""
 
         name = "core.unmapped"
+
+
+class Silence(Monthly):
+    """One row per call that an application span should have below it and that left no span of its own."""
+
+    provider: str = column("Provider of the calls that usually stand there.")
+    account: str = column("Their account.")
+    scope: str = column("Their scope.")
+    model: str = column("Their model.")
+    service_tier: str = column("Their service tier.")
+    team: str = column("Team of the service.")
+    service: str = column("Service of the application span.")
+    feature: str = column("Feature; empty when not known.")
+    operation: str = column("Operation of the calls that usually stand there.")
+    trace_id: str = column("Trace of the application span.")
+    span_id: str = column("The application span, or the HTTP span without a call.")
+    has_http_span: bool = column("Whether an HTTP request to a model was seen.")
+    error_type: str = maybe("Class of the error on the HTTP or application span.")
+    started_at: Instant = column("Start of that span.")
+    ended_at: Instant = column("End of the application span.")
+    expected_calls: pl.Float64 = column("Calls that such a span usually has, at most 1 a row.", ge=0)
+
+    class Config:
+        """See Closed."""
+
+        name = "core.silence"

@@ -181,3 +181,27 @@ class Finding(Monthly):
         """See Closed."""
 
         name = "recon.finding"
+
+
+class LearnedRate(Monthly):
+    """One row per rate that calibration could learn from the month: prior, what was learned, how sure."""
+
+    rate: str = column("Code: what it is a rate of, and for whom.")
+    steps: str = column("Causes whose claims it scales, comma separated.")
+    prior: pl.Float64 = column("What registry or rule expects before the month was looked at.")
+    prior_error: pl.Float64 = column("Standard error of the prior.", ge=0)
+    posterior: pl.Float64 = column("What was used: the prior moved by the month's buckets.")
+    posterior_error: pl.Float64 = column("Standard error of the posterior.", ge=0)
+    low: pl.Float64 = column("Least value that the rule allows.")
+    high: pl.Float64 = column("Greatest value that the rule allows.")
+    buckets: pl.Int64 = column("Buckets that hold claims of the rate.", ge=0)
+    full_tokens: Tokens = column("Tokens of its claims at a rate of one.")
+    correlation: pl.Float64 = maybe("Highest correlation with another rate, signed; null when alone.")
+    correlated_with: str = maybe("That other rate.")
+    is_separable: bool = column("False where the correlation is beyond 0.9: only their sum is known.")
+
+    class Config:
+        """See Closed."""
+
+        name = "recon.rate"
+        unique = ["month", "rate"]
