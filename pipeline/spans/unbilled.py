@@ -1,55 +1,10 @@
-"""Calls that their provider did not bill: rules as data, each with its source; a doubt bills."""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+"""Calls that their provider did not bill, by the registry of billing rules; a doubt bills."""
 
 import polars as pl
 
+from pipeline.billing_rules import is_doubtful_status, is_free_finish, is_free_status
 from pipeline.spans.biller import SELF_HOSTED
 
-
-@dataclass(frozen=True)
-class FreeFailure:
-    """HTTP statuses with which a provider fails without a charge."""
-
-    provider: str
-    statuses: tuple[int, ...]
-    source: str
-
-
-FREE_FAILURES: tuple[FreeFailure, ...] = (
-    FreeFailure(
-        "openai", (400, 401, 403, 404, 422, 429), "rejected before inference; the error has no usage"
-    ),
-    FreeFailure(
-        "anthropic",
-        (400, 401, 403, 404, 413, 422, 429, 529),
-        "support article 8114526: in general, failed requests are not charged",
-    ),
-    FreeFailure("azure.ai.openai", (401, 429), "Azure OpenAI manage-costs page; 400 and 408 may be charged"),
-    FreeFailure("aws.bedrock", (400, 401, 403, 404, 429), "billed for actual token usage only"),
-    FreeFailure(
-        "gcp.vertex_ai",
-        (400, 401, 403, 404, 429, 499, 500, 502, 503, 504),
-        "Vertex AI pricing: only 200 is charged",
-    ),
-    FreeFailure(
-        "gcp.gemini", (400, 401, 403, 404, 429, 500), "Gemini API billing: 400 and 500 are not charged"
-    ),
-    FreeFailure(
-        "openrouter",
-        (400, 401, 402, 403, 404, 429, 500, 502, 503),
-        "OpenRouter zero completion insurance: errors without output are not billed",
-    ),
-)
-"""Timeouts, and 5xx where no rule frees them, are left out: they may come after the work was done."""
-
-FREE_REFUSALS = {"anthropic": "refusal"}
-"""Provider -> finish reason of a refusal. Before any output it is not billed, though usage shows counts;
-one in the middle of a stream is (Claude API documentation, handling stop reasons)."""
-
-MAYBE_CHARGED = {"azure.ai.openai": (400, 408)}
-"""Statuses below 500 with which a provider may charge, though nothing came back."""
 
 ERROR_STATUS = {
     "google.genai.errors.clienterror": 400,
@@ -90,29 +45,16 @@ def _reason_of_failure() -> pl.Expr:
     """Why a call without output was free: refused, rejected, or failed with a local count of its input."""
     status = pl.coalesce(pl.col("http_status"), _status_of_error())
     failed = (pl.col("status") == "error") & (status >= 400)
-    refused = pl.any_horizontal(
-        [
-            (pl.col("provider") == slug) & pl.col("finish_reasons").str.split(",").list.contains(word)
-            for slug, word in FREE_REFUSALS.items()
-        ]
-    )
-    is_free = _has_status(status, {rule.provider: rule.statuses for rule in FREE_FAILURES})
-    is_certain = ~_has_status(status, MAYBE_CHARGED) & (status != 408)
+    is_certain = ~is_doubtful_status(status) & (status != 408)
     has_input = pl.col("usage_quality").is_in(["absent", "false_zero"]).not_()
     no_output = pl.col("output_tokens").fill_null(0) == 0
     return (
-        pl.when((refused & no_output).fill_null(False))
+        pl.when((is_free_finish() & no_output).fill_null(False))
         .then(pl.lit("refused_before_output"))
-        .when((failed & is_free & no_output).fill_null(False))
+        .when((failed & is_free_status(status) & no_output).fill_null(False))
         .then(pl.lit("rejected_before_output"))
         .when((failed & has_input & no_output & is_certain).fill_null(False))
         .then(pl.lit("failed_before_output"))
-    )
-
-
-def _has_status(status: pl.Expr, of_provider: Mapping[str, Sequence[int]]) -> pl.Expr:
-    return pl.any_horizontal(
-        [(pl.col("provider") == slug) & status.is_in(list(known)) for slug, known in of_provider.items()]
     )
 
 
