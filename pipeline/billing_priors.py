@@ -116,7 +116,7 @@ _ANTHROPIC = (
     BillingRule("anthropic", "cancelled_unary", 0.9, 0.2, 0.99, 0.12, "Q", _ARTICLE),
     BillingRule(
         "anthropic", "broken", 0.7, 0.05, 0.99, 0.25, "I",
-        "by analogy with a refusal in the middle of a stream: input and streamed output are billed", "streamed",
+        "as a refusal in the middle of a stream: input and streamed output are billed", "streamed",
     ),
     BillingRule(
         "anthropic", "refused", 0, 0, 0, 0, "P",

@@ -5,7 +5,6 @@ import polars as pl
 from pipeline.billing_rules import is_doubtful_status, is_free_finish, is_free_status
 from pipeline.spans.biller import SELF_HOSTED
 
-
 ERROR_STATUS = {
     "google.genai.errors.clienterror": 400,
     "badrequesterror": 400,
