@@ -17,10 +17,12 @@ from pipeline.errors import BalanceError, TallystickError
 from pipeline.exports import export_tables, recover, swap, write_texts
 from pipeline.landing import LandingSummary
 from pipeline.landing import land as land_files
+from pipeline.meters import Meters, meter
 from pipeline.models import with_model
-from pipeline.month import Registries, month_tables
+from pipeline.month import Registries, drift_rules, month_tables
 from pipeline.period import Month
 from pipeline.providers import PROVIDERS
+from pipeline.reconcile import Rules
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
 from reports.render import render_month
@@ -122,6 +124,15 @@ def reconcile(config: Settings, month: Month, progress: Progress | None = None) 
     return Reconciled(month, close["close_id"], close["headline"], rows, checks)
 
 
+def facts(config: Settings, month: Month) -> tuple[Calls, Meters, Rules]:
+    """Return what `explain_drift` takes, from what has landed, and commit nothing: to try it in other ways."""
+    with Warehouse.open(config.warehouse_file) as warehouse:
+        raw = _raw(warehouse)
+        calls = _calls(config, month, warehouse, raw)
+    meters = meter(raw["raw.usage"], raw["raw.request"], raw["raw.invoice"], raw["raw.file"], config, month)
+    return calls, meters, drift_rules(config, Registries(CAUSES, PROVIDERS))
+
+
 def publish(config: Settings, month: Month) -> Published:
     """Write a committed month's tables and pages to its folder, all at once.
 
@@ -155,7 +166,7 @@ def close_month(config: Settings, month: Month, progress: Progress | None = None
 
 
 def _month(config: Settings, month: Month, warehouse: Warehouse, tell: Progress) -> dict[str, pl.DataFrame]:
-    raw = {table.name: warehouse.read(table) for table in TABLES if table.name in _EXPORTS}
+    raw = _raw(warehouse)
     tell("reading spans", 0, 1)
     calls = _calls(config, month, warehouse, raw)
     tell("reading spans", 1, 1)
@@ -163,6 +174,10 @@ def _month(config: Settings, month: Month, warehouse: Warehouse, tell: Progress)
     tables = month_tables(config, month, raw, calls, Registries(CAUSES, PROVIDERS))
     tell("explaining the drift", 1, 1)
     return tables
+
+
+def _raw(warehouse: Warehouse) -> dict[str, pl.DataFrame]:
+    return {table.name: warehouse.read(table) for table in TABLES if table.name in _EXPORTS}
 
 
 def _calls(config: Settings, month: Month, warehouse: Warehouse, raw: dict[str, pl.DataFrame]) -> Calls:

@@ -50,15 +50,19 @@ def month_tables(
     """
     meters = meter(raw["raw.usage"], raw["raw.request"], raw["raw.invoice"], raw["raw.file"], settings, month)
     bills = bill(raw["raw.cost"], raw["raw.invoice"], raw["raw.file"], settings, month)
-    cache_writes = {provider.slug: provider.cache_writes for provider in registries.providers}
-    rules = Rules(registries.causes, cache_writes, scope_owner(settings))
-    result = explain_drift(calls, meters, str(month), rules)
+    result = explain_drift(calls, meters, str(month), drift_rules(settings, registries))
     rates = expected_rates(result.bridge, month, settings, registries.providers)
     parts = _Parts(calls, meters, bills, result)
     tables = _facts(parts, month) | _money(parts, rates, month)
     tables["recon.finding"] = _findings(settings, month, raw, tables, parts)
     tables["report.close"] = close_row(settings, month, {**raw, **tables})
     return tables
+
+
+def drift_rules(settings: Settings, registries: Registries) -> Rules:
+    """Return what reconciliation takes from configuration and registries."""
+    cache_writes = {provider.slug: provider.cache_writes for provider in registries.providers}
+    return Rules(registries.causes, cache_writes, scope_owner(settings))
 
 
 def _facts(parts: _Parts, month: Month) -> dict[str, pl.DataFrame]:
