@@ -1,7 +1,7 @@
 """Anthropic's usage and cost reports, as pages of its Admin API."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pipeline.simulator.billing import SEARCH_PRICE, TITLES, Bill, Count, Meter
-from pipeline.simulator.clock import Clock
+from pipeline.simulator.clock import WIDTHS, Clock
 
 _KINDS = {
     "input_uncached": ("uncached_input_tokens", "Input Tokens"),
@@ -20,38 +20,43 @@ _KINDS = {
 }
 _SEARCHING = "wrkspc_growth"
 """Workspace whose calls search the web."""
-_LIMIT = 7
+_LIMITS = {"day": 7, "hour": 168, "minute": 1440}
+"""Time steps on one page: the usual number for days, the most for the others."""
+
+Buckets = dict[int, list[dict[str, Any]]]
+"""Rows by first second of their time step."""
 
 
 def write_usage(folder: Path, bill: Bill, clock: Clock) -> None:
     """Write the usage report by workspace, model, tier and context window: input without cached tokens."""
-    found = _empty(clock)
+    found: Buckets = {step: [] for step in clock.steps(bill.grain)}
     searched: set[str] = set()
     for meter, count in _per_workspace(bill):
         first = meter.project == _SEARCHING and meter.day not in searched
         if first:
             searched.add(meter.day)
         searches = bill.searches["anthropic", meter.day] if first else 0
-        found[meter.day].append(_usage(meter, count, searches))
-    _write_pages(folder, "messages", found, clock)
+        found[meter.step].append(_usage(meter, count, searches))
+    _write_pages(folder, "messages", found, clock, bill.grain)
 
 
 def write_costs(folder: Path, bill: Bill, clock: Clock) -> None:
     """Write the cost report by description and workspace; amounts are text, in cents."""
-    found = _empty(clock)
+    found = {f"{day:%Y-%m-%d}": list[dict[str, Any]]() for day in clock.days}
     for (day, project, model, kind), (dollars, _) in sorted(bill.amounts("anthropic").items()):
         found[day].append(_cost(project, dollars) | _tokens(model, kind))
     for day, rows in found.items():
         if searches := bill.searches["anthropic", day]:
             rows.append(_cost(_SEARCHING, searches * SEARCH_PRICE) | _search())
-    _write_pages(folder, "cost", found, clock)
+    steps = dict(zip(clock.steps("day"), found.values(), strict=True))
+    _write_pages(folder, "cost", steps, clock, "day")
 
 
 def _per_workspace(bill: Bill) -> list[tuple[Meter, Count]]:
     """Add the keys of a workspace up: the report is not grouped by key."""
     sums: dict[Meter, Count] = {}
     for meter, count in bill.of("anthropic"):
-        only = Meter(meter.provider, meter.day, meter.project, "", meter.model, meter.tier, meter.operation)
+        only = Meter(meter.provider, meter.step, meter.project, "", meter.model, meter.tier, meter.operation)
         total = sums.setdefault(only, Count())
         total.leaves = total.leaves.plus(count.leaves)
         total.requests += count.requests
@@ -100,27 +105,24 @@ def _search() -> dict[str, Any]:
     return {"cost_type": "web_search", "description": "Web Search Usage", **dict.fromkeys(empty)}
 
 
-def _empty(clock: Clock) -> dict[str, list[dict[str, Any]]]:
-    return {f"{day:%Y-%m-%d}": [] for day in clock.days}
-
-
-def _write_pages(folder: Path, name: str, found: dict[str, list[dict[str, Any]]], clock: Clock) -> None:
+def _write_pages(folder: Path, name: str, found: Buckets, clock: Clock, grain: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     late = f"{clock.last + timedelta(days=3):%Y-%m-%d}"
+    width, limit = WIDTHS[grain], _LIMITS[grain]
     buckets = [
-        {
-            "starting_at": f"{day:%Y-%m-%d}T00:00:00Z",
-            "ending_at": f"{day + timedelta(days=1):%Y-%m-%d}T00:00:00Z",
-            "results": found[f"{day:%Y-%m-%d}"],
-        }
-        for day in clock.days
+        {"starting_at": _written(step), "ending_at": _written(step + width), "results": results}
+        for step, results in found.items()
     ]
-    for number, at in enumerate(range(0, len(buckets), _LIMIT), start=1):
-        page = _page(buckets[at : at + _LIMIT], at + _LIMIT < len(buckets))
+    for number, at in enumerate(range(0, len(buckets), limit), start=1):
+        page = _page(buckets[at : at + limit], at + limit < len(buckets))
         encoded = msgspec.json.format(msgspec.json.encode(page), indent=1)
         (folder / f"{name}_{late}_page{number}.json").write_bytes(encoded + b"\n")
 
 
+def _written(second: int) -> str:
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def _page(buckets: Sequence[dict[str, Any]], has_more: bool) -> dict[str, Any]:
-    following = f"page_{buckets[-1]['ending_at'][:10]}" if has_more else None
+    following = f"page_{buckets[-1]['ending_at'].removesuffix('T00:00:00Z')}" if has_more else None
     return {"data": list(buckets), "has_more": has_more, "next_page": following}

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
+from typing import NamedTuple
 
-from pipeline.simulator.calls import Call, Outcome
-from pipeline.simulator.clock import Clock, day_of
+from pipeline.simulator.calls import SECOND, Call, Outcome
+from pipeline.simulator.clock import WIDTHS, Clock, day_of
 from pipeline.simulator.company import MODELS, Service
 from pipeline.simulator.leaves import NOTHING, Leaves
 
@@ -40,17 +41,22 @@ SEARCH_PRICE = Decimal("0.01")
 """USD for one web search, at both OpenAI and Anthropic: 10 USD a thousand."""
 
 
-@dataclass(frozen=True, order=True)
-class Meter:
+class Meter(NamedTuple):
     """Dimensions in which a provider counts."""
 
     provider: str
-    day: str
+    step: int
+    """First second of the time step."""
     project: str
     key: str
     model: str
     tier: str
     operation: str
+
+    @property
+    def day(self) -> str:
+        """UTC day as YYYY-MM-DD."""
+        return day_of(self.step * SECOND)
 
 
 @dataclass(slots=True)
@@ -65,6 +71,8 @@ class Count:
 class Bill:
     """Counters of a month, and the searches that are billed beside the tokens."""
 
+    grain: str = "day"
+    """Time step of the counters."""
     counts: dict[Meter, Count] = field(default_factory=dict)
     searches: dict[tuple[str, str], int] = field(default_factory=dict)
     """Web searches by provider and day."""
@@ -103,13 +111,14 @@ def charges(call: Call) -> list[tuple[int, Leaves]]:
     return parts
 
 
-def bill(calls: Iterable[Call], clock: Clock, rng: Random) -> Bill:
+def bill(calls: Iterable[Call], clock: Clock, grain: str, rng: Random) -> Bill:
     """Return what the providers counted in the month."""
-    result = Bill()
+    result = Bill(grain)
+    width = WIDTHS[grain]
     for call in calls:
         for at, leaves in charges(call):
             if clock.holds(at):
-                count = result.counts.setdefault(_meter(call, at), Count())
+                count = result.counts.setdefault(_meter(call, at // SECOND // width * width), Count())
                 count.leaves = count.leaves.plus(leaves)
                 count.requests += 1
     for day in clock.days:
@@ -118,11 +127,11 @@ def bill(calls: Iterable[Call], clock: Clock, rng: Random) -> Bill:
     return result
 
 
-def _meter(call: Call, at: int) -> Meter:
+def _meter(call: Call, step: int) -> Meter:
     service: Service = call.service
     return Meter(
         provider=call.model.provider,
-        day=day_of(at),
+        step=step,
         project=service.project,
         key=service.key,
         model=call.model.name,

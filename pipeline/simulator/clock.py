@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import accumulate
 from random import Random
 
@@ -13,6 +14,9 @@ _HOURS = {
 }
 _DAY = timedelta(days=1)
 
+WIDTHS = {"day": 86_400, "hour": 3_600, "minute": 60}
+"""Seconds of the time steps of an export."""
+
 
 def nanoseconds(instant: datetime) -> int:
     """Return Unix nanoseconds, without going through a float."""
@@ -21,7 +25,12 @@ def nanoseconds(instant: datetime) -> int:
 
 def day_of(instant: int) -> str:
     """Return the UTC day of an instant as YYYY-MM-DD."""
-    return f"{datetime.fromtimestamp(instant // SECOND, UTC):%Y-%m-%d}"
+    return _day(instant // SECOND // 86_400)
+
+
+@cache
+def _day(number: int) -> str:
+    return f"{datetime.fromtimestamp(number * 86_400, UTC):%Y-%m-%d}"
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,10 @@ class Clock:
     def days(self) -> list[datetime]:
         """Midnights of the month."""
         return [self.first + n * _DAY for n in range((self.last - self.first).days)]
+
+    def steps(self, grain: str) -> range:
+        """First seconds of the time steps of the month, in Unix time."""
+        return range(self.start // SECOND, self.end // SECOND, WIDTHS[grain])
 
     def holds(self, instant: int) -> bool:
         """Whether an instant lies in the month."""

@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 
 from pipeline.simulator.billing import SEARCH_PRICE, Bill, Count, Meter
-from pipeline.simulator.clock import Clock, nanoseconds
+from pipeline.simulator.clock import Clock
 from pipeline.simulator.leaves import Leaves
 
 _TIERS = {"standard": "default", "batch": "default"}
 _KINDS = {"input_uncached": "input", "cache_read": "cached input", "output": "output"}
 _MODALITIES = ("audio", "image")
+_LIMITS = {"day": 31, "hour": 168, "minute": 1440}
+"""Most time steps that the API puts on one page."""
 
 Rows = list[tuple[Meter, Count]]
 
@@ -27,12 +29,15 @@ def write_usage(folder: Path, bill: Bill, clock: Clock, rng: Random) -> None:
     early = f"{clock.first + timedelta(days=14):%Y-%m-%d}"
     rows = [row for row in bill.of("openai") if row[0].operation != "embeddings"]
     embeddings = [row for row in bill.of("openai") if row[0].operation == "embeddings"]
-    days = [f"{day:%Y-%m-%d}" for day in clock.days]
-    _write_pages(folder, f"completions-by-key_{late}", _buckets(days, rows, _by_key), 7)
-    unsettled = _unsettled(rows, days[:15], rng)
-    _write_pages(folder, f"completions-by-key_{early}", _buckets(days[:15], unsettled, _by_key), 15)
-    _write_pages(folder, f"completions-by-model_{late}", _buckets(days, _per_model(rows), _by_model), 31)
-    _write_pages(folder, f"embeddings-by-key_{late}", _buckets(days, embeddings, _embedding), 31)
+    steps = clock.steps(bill.grain)
+    most = _LIMITS[bill.grain]
+    _write_pages(folder, f"completions-by-key_{late}", _buckets(steps, rows, _by_key), _usual(bill.grain))
+    days = [f"{day:%Y-%m-%d}" for day in clock.days[:15]]
+    half = steps[: 15 * 86_400 // steps.step]
+    unsettled = _unsettled(rows, days, rng)
+    _write_pages(folder, f"completions-by-key_{early}", _buckets(half, unsettled, _by_key), most)
+    _write_pages(folder, f"completions-by-model_{late}", _buckets(steps, _per_model(rows), _by_model), most)
+    _write_pages(folder, f"embeddings-by-key_{late}", _buckets(steps, embeddings, _embedding), most)
 
 
 def write_costs(folder: Path, bill: Bill, clock: Clock) -> None:
@@ -48,10 +53,15 @@ def write_costs(folder: Path, bill: Bill, clock: Clock) -> None:
     for day in days:
         searches = bill.searches["openai", day]
         found[day].append(_cost(searches * SEARCH_PRICE, "web search tool calls", "proj_shop", None))
-    buckets = [_bucket(day, found[day]) for day in days]
+    buckets = [_bucket(step, 86_400, found[day]) for step, day in zip(clock.steps("day"), days, strict=True)]
     pages = [_page(buckets[at : at + 7], at + 7 < len(buckets)) for at in range(0, len(buckets), 7)]
     late = f"{clock.last + timedelta(days=3):%Y-%m-%d}"
     (folder / f"costs_{late}.json").write_bytes(_encode(pages))
+
+
+def _usual(grain: str) -> int:
+    """A page of days holds 7 of them unless more are asked for."""
+    return 7 if grain == "day" else _LIMITS[grain]
 
 
 def _cost(dollars: Decimal, item: str, project: str, tokens: int | None) -> dict[str, Any]:
@@ -89,7 +99,7 @@ def _unsettled(rows: Rows, days: Sequence[str], rng: Random) -> Rows:
 def _per_model(rows: Rows) -> Rows:
     sums: dict[Meter, Count] = {}
     for meter, count in rows:
-        only = Meter(meter.provider, meter.day, "", "", meter.model, "", meter.operation)
+        only = Meter(meter.provider, meter.step, "", "", meter.model, "", meter.operation)
         total = sums.setdefault(only, Count())
         total.leaves = total.leaves.plus(count.leaves)
         total.requests += count.requests
@@ -97,17 +107,16 @@ def _per_model(rows: Rows) -> Rows:
 
 
 def _buckets(
-    days: Sequence[str], rows: Rows, write: Callable[[Meter, Count], dict[str, Any]]
+    steps: range, rows: Rows, write: Callable[[Meter, Count], dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    found: dict[str, list[dict[str, Any]]] = {day: [] for day in days}
+    found: dict[int, list[dict[str, Any]]] = {step: [] for step in steps}
     for meter, count in rows:
-        found[meter.day].append(write(meter, count))
-    return [_bucket(day, results) for day, results in found.items()]
+        found[meter.step].append(write(meter, count))
+    return [_bucket(step, steps.step, results) for step, results in found.items()]
 
 
-def _bucket(day: str, results: list[dict[str, Any]]) -> dict[str, Any]:
-    start = nanoseconds(Clock.of(day[:7]).first + timedelta(days=int(day[8:]) - 1)) // 1_000_000_000
-    return {"object": "bucket", "start_time": start, "end_time": start + 86_400, "results": results}
+def _bucket(start: int, width: int, results: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"object": "bucket", "start_time": start, "end_time": start + width, "results": results}
 
 
 def _by_key(meter: Meter, count: Count) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A month of a company, written as the files that providers and collectors would write, with its truth."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -12,13 +12,15 @@ from pipeline.simulator import anthropic_files, openai_files
 from pipeline.simulator.billing import Bill, bill
 from pipeline.simulator.calls import SECOND, Call, Outcome
 from pipeline.simulator.clock import Clock
-from pipeline.simulator.company import SERVICES
+from pipeline.simulator.company import Service
 from pipeline.simulator.configuration import write_configuration
 from pipeline.simulator.delivery import Broken, batches, write_traces
 from pipeline.simulator.faults import Mishaps
 from pipeline.simulator.invoices import write_invoices
+from pipeline.simulator.mix import DEMO, Mix
 from pipeline.simulator.otlp import Span
 from pipeline.simulator.proxy_files import write_log
+from pipeline.simulator.staff import staff
 from pipeline.simulator.tracing import Tracer
 from pipeline.simulator.traffic import Traffic, Trip
 from pipeline.simulator.truth import Truth, write_truth
@@ -48,30 +50,33 @@ class World:
     """Tokens by cause; `traced` and all others add up to what was metered."""
 
 
-def write(
+def write(  # noqa: PLR0913 - what a world is made of
     folder: Path,
     *,
     seed: int = 7,
     month: str = "2026-10",
     calls: int = 12_000,
     progress: Progress | None = None,
+    mix: Mix | None = None,
 ) -> World:
     """Write a month into a folder and return what it holds.
 
     The same seed, month and number of calls give the same bytes. Beside configuration, traces, exports and
-    invoices the folder gets `truth/`, which nothing else refers to.
+    invoices the folder gets `truth/`, which nothing else refers to. Without a mix it is
+    the month of the demo.
     """
-    clock = Clock.of(month)
+    clock, mix = Clock.of(month), mix or DEMO
+    services = staff(mix)
     folder.mkdir(parents=True, exist_ok=True)
     rng = Random(seed)  # noqa: S311 - a simulation wants to be predictable
     tell: Progress = progress or (lambda _stage, _done, _whole: None)
-    happened, spans = _happen(clock, calls, rng, tell)
-    lossy = frozenset(service.name for service in SERVICES if service.is_lossy)
+    happened, spans = _happen(clock, services, mix, calls, rng, tell)
+    lossy = frozenset(service.name for service in services if service.is_lossy)
     sent = batches(spans, lossy, rng)
     names, broken = write_traces(
         folder / "traces", sent, lambda done, whole: tell("writing traces", done, whole)
     )
-    billed = bill(happened, clock, rng)
+    billed = bill(happened, clock, mix.grain, rng)
     totals = _write_bills(folder, billed, clock, rng)
     write_log(folder / "proxy" / "requests.csv", happened, clock)
     truth = Truth(clock, month)
@@ -80,7 +85,8 @@ def write(
     write_truth(folder / "truth", truth, happened)
     written = sum(len(batch.spans) for batch in sent)
     summary = _summary(truth, happened, broken) | {
-        "seed": seed, "month": month, "calls": len(happened), "spans": written, "trace_files": names,
+        "seed": seed, "mix": mix.told(),
+        "month": month, "calls": len(happened), "spans": written, "trace_files": names,
         "invoice_totals": {provider: str(total) for provider, total in totals.items()},
     }  # fmt: skip
     text = msgspec.json.format(msgspec.json.encode(summary, order="sorted"), indent=1)
@@ -93,19 +99,22 @@ def write(
     )  # fmt: skip
 
 
-def _happen(clock: Clock, calls: int, rng: Random, tell: Progress) -> tuple[list[Call], list[Span]]:
+def _happen(  # noqa: PLR0913, PLR0917
+    clock: Clock, services: Sequence[Service], mix: Mix, calls: int, rng: Random, tell: Progress
+) -> tuple[list[Call], list[Span]]:
     """Let the month happen, service by service."""
     traffic, tracer = Traffic(rng, clock, Mishaps(rng)), Tracer(rng, clock)
-    whole = sum(service.share for service in SERVICES)
+    whole = sum(service.share for service in services)
     happened: list[Call] = []
     spans: list[Span] = []
-    due = _STRAGGLERS // 2
-    for service in SERVICES:
+    apart = round(_STRAGGLERS / mix.period_boundary) if mix.period_boundary else 0
+    due = apart // 2
+    for service in services:
         budget = max(1, round(calls * service.share / whole))
         for trip in traffic.trips(service, budget):
             due -= service.shape == "single" and bool(service.dialects)
-            if due <= 0 and _straggle(trip, clock, rng):
-                due += _STRAGGLERS
+            if apart and due <= 0 and _straggle(trip, clock, rng):
+                due += apart
             happened += trip.calls
             spans += tracer.spans(trip)
             if len(happened) % 100 == 0:
