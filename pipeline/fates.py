@@ -1,0 +1,128 @@
+"""What became of each call, in one word: the one cause that may explain its tokens, and how it failed.
+
+The fates exclude one another, the first that fits: not billed; the attempt was not the one whose answer was
+kept (retries); the client gave up (cancellations); it completed without usage (missing_usage); its counts are
+a local estimate (tokenizer_mismatch); else it agrees.
+"""
+
+import polars as pl
+
+AGREES = "agrees"
+
+TIMEOUT_WORDS = ("timeout", "deadline")
+CANCEL_WORDS = ("cancel", "abandon", "generatorexit", "clientdisconnect", "_other", "abort")
+CONNECT_WORDS = ("connect", "remoteprotocol", "unavailable")
+THROTTLE_WORDS = ("ratelimit", "rate_limit", "throttl", "toomanyrequests", "resourceexhausted")
+SERVER_WORDS = ("internalserver", "serviceunavailable", "server_error", "apistatus", "api_error", "apierror",
+                "apicallerror")  # fmt: skip
+OVERLOAD_WORDS = ("overloaded",)
+REJECT_WORDS = ("badrequest", "invalid_request", "authentication", "permission", "notfound", "unprocessable",
+                "clienterror", "validationexception", "too_large")  # fmt: skip
+
+_SILENT = ("absent", "false_zero")
+_CUT = ("partial", "placeholder")
+_SDK_ATTEMPTS = 3
+"""The OpenAI and Anthropic SDKs retry twice by default (`DEFAULT_MAX_RETRIES = 2`)."""
+_NEARLY_ALWAYS = 0.95
+"""From this share on of completed calls, a missing finish reason means that the stream was not read to its end."""
+
+
+def failure_of(status: pl.Expr, error: pl.Expr) -> pl.Expr:
+    """Return the failure mode of an HTTP status and an error class; null where neither tells of a failure."""
+    word = error.fill_null("").str.to_lowercase().str.replace_all(r"[ .]", "")
+    return (
+        pl.when(status == 429)
+        .then(pl.lit("rate_limited"))
+        .when((status == 529) | _has(word, OVERLOAD_WORDS))
+        .then(pl.lit("overloaded"))
+        .when(status == 408)
+        .then(pl.lit("timeout"))
+        .when(status >= 500)
+        .then(pl.lit("server_error"))
+        .when(status >= 400)
+        .then(pl.lit("rejected"))
+        .when(_has(word, TIMEOUT_WORDS))
+        .then(pl.lit("timeout"))
+        .when(_has(word, REJECT_WORDS))
+        .then(pl.lit("rejected"))
+        .when(_has(word, THROTTLE_WORDS))
+        .then(pl.lit("rate_limited"))
+        .when(_has(word, CANCEL_WORDS))
+        .then(pl.lit("cancelled"))
+        .when(_has(word, CONNECT_WORDS))
+        .then(pl.lit("connect"))
+        .when(_has(word, SERVER_WORDS))
+        .then(pl.lit("server_error"))
+    )
+
+
+def with_fates(calls: pl.DataFrame) -> pl.DataFrame:
+    """Return the calls with `failure`, `fate`, `attempts_made` and `is_doubtful`.
+
+    `attempts_made`: attempts that are known of, or inferred from the duration of a call that timed out: a
+    multiple of the shortest timeout of its service. `is_doubtful`: neither its end nor its finish reasons tell
+    whether a stream without usage was read to the end or given up; it counts as missing usage and as
+    cancellation, half and half.
+    """
+    made = calls.with_columns(attempts_made=_attempts(), failure=_failure())
+    recorded = (pl.col("usage_quality") == "recorded") & (pl.col("failure") == "completed")
+    has_reason = pl.col("finish_reasons").fill_null("") != ""
+    kind = ["dialect", pl.col("is_stream").fill_null(value=False)]
+    writes_reasons = (has_reason.filter(recorded).mean().over(kind) > _NEARLY_ALWAYS).fill_null(value=False)
+    silent = pl.col("usage_quality").is_in(_SILENT) & pl.col("failure").is_in(["completed", "cancelled"])
+    doubtful = (
+        silent & ~has_reason & pl.col("error_type").is_null() & ~writes_reasons
+        & (pl.col("usage_quality") == "absent") & (pl.col("operation") != "embeddings")
+    )  # fmt: skip
+    return made.with_columns(is_doubtful=doubtful.fill_null(value=False)).with_columns(fate=_fate())
+
+
+def _attempts() -> pl.Expr:
+    lasted = (pl.col("ended_at") - pl.col("started_at")).dt.total_microseconds() / 1e6
+    timed_out = failure_of(pl.lit(None, pl.Int64), pl.col("error_type")) == "timeout"
+    shortest = lasted.filter(timed_out & (lasted > 1)).min().over("service")
+    inferred = (lasted / shortest).round(0).clip(1, _SDK_ATTEMPTS)
+    unseen = timed_out & ~pl.col("has_http_spans") & (pl.col("attempt_count") == 1)
+    return pl.when(unseen).then(inferred.fill_null(1).fill_nan(1).cast(pl.Int64)).otherwise("attempt_count")
+
+
+def _failure() -> pl.Expr:
+    """How the last attempt of the call ended; a stream without an end was given up."""
+    told = failure_of(
+        pl.when(pl.col("http_status") >= 400).then(pl.col("http_status")), pl.col("error_type")
+    )
+    started = pl.col("usage_quality").is_in(_CUT) | pl.col("response_id").is_not_null()
+    streams = pl.col("is_stream").fill_null(value=False) | started
+    no_reason = pl.col("finish_reasons").fill_null("").is_in(["", "error"])
+    silent = pl.col("usage_quality").is_in(["absent", *_CUT])
+    return (
+        pl.when((pl.col("status") == "error") & (told == "server_error") & streams)
+        .then(pl.lit("broken"))
+        .when((pl.col("status") == "error") | told.is_in(["timeout", "cancelled"]))
+        .then(pl.coalesce(told, pl.lit("server_error")))
+        .when(silent & no_reason & (pl.col("operation") != "embeddings"))
+        .then(pl.lit("cancelled"))
+        .otherwise(pl.lit("completed"))
+    )
+
+
+def _fate() -> pl.Expr:
+    failure = pl.col("failure")
+    gave_up = (failure == "timeout") & (pl.col("attempts_made") > 1)
+    return (
+        pl.when(pl.col("not_billed_reason").is_not_null())
+        .then(pl.lit("not_billed"))
+        .when(gave_up | ~failure.is_in(["completed", "cancelled", "timeout"]))
+        .then(pl.lit("retries"))
+        .when(failure.is_in(["cancelled", "timeout"]) & ~pl.col("is_doubtful"))
+        .then(pl.lit("cancellations"))
+        .when(pl.col("usage_quality").is_in([*_SILENT, *_CUT]))
+        .then(pl.lit("missing_usage"))
+        .when(pl.col("usage_quality") == "estimated")
+        .then(pl.lit("tokenizer_mismatch"))
+        .otherwise(pl.lit(AGREES))
+    )
+
+
+def _has(word: pl.Expr, parts: tuple[str, ...]) -> pl.Expr:
+    return word.str.contains_any(list(parts))
