@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from assets import close as steps
+from assets import trials
 from assets.close import Published
 from pipeline import preflight
 from pipeline.errors import ConfigError, TallystickError
@@ -115,6 +116,9 @@ def check(config: ConfigOption = _CONFIG) -> None:
     )
     if errors:
         raise typer.Exit(2)
+
+
+app.command()(trials.simulate)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from pipeline import settings
-from pipeline.calls import Calls, Context, resolve
+from pipeline.calls import Calls, Context, combined, resolve_part
 from pipeline.causes import CAUSES
 from pipeline.errors import BalanceError, TallystickError
 from pipeline.exports import export_tables, recover, swap, write_texts
@@ -125,7 +125,7 @@ def reconcile(config: Settings, month: Month, progress: Progress | None = None) 
 
 
 def facts(config: Settings, month: Month) -> tuple[Calls, Meters, Rules]:
-    """Return what `explain_drift` takes, from what has landed, and commit nothing: to try it in other ways."""
+    """Return what `explain_drift` takes, from what has landed; commits nothing."""
     with Warehouse.open(config.warehouse_file) as warehouse:
         raw = _raw(warehouse)
         calls = _calls(config, month, warehouse, raw)
@@ -199,13 +199,13 @@ def _calls(config: Settings, month: Month, warehouse: Warehouse, raw: dict[str, 
     )["spans"][0]
     batches = count // _SPANS_A_BATCH + 1
     parts = [
-        resolve(
+        resolve_part(
             warehouse.read(BY_NAME["raw.span"], where, start=start, end=end, batches=batches, batch=batch),
             context,
         )
         for batch in range(batches)
     ]
-    frames = [pl.concat(frames).filter(pl.col("month") == str(month)) for frames in zip(*parts, strict=True)]
+    frames = [frame.filter(pl.col("month") == str(month)) for frame in combined(parts)]
     return Calls(*[frame.sort(pl.all(), nulls_last=True) for frame in frames])
 
 

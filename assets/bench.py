@@ -1,0 +1,1 @@
+"""Tallystick's speed beside a baseline of the same data on the same machine: `tallystick bench`."""
