@@ -29,3 +29,7 @@ class BalanceError(TallystickError):
 
 class WarehouseError(TallystickError):
     """The warehouse cannot be opened, or is held by another process."""
+
+
+class VocabularyError(TallystickError):
+    """Tokens cannot be counted: a vocabulary is missing or damaged."""

@@ -82,6 +82,13 @@ class Call(_Owned):
     reasoning_tokens: Tokens = maybe("Reasoning tokens: a memo inside output.")
     compaction_input_tokens: Tokens = maybe("Input of compaction iterations outside the counts above.")
     compaction_output_tokens: Tokens = maybe("Output of compaction iterations outside the counts above.")
+    counted_input_tokens: Tokens = maybe("Local count of the prompt's text, without template and tools.")
+    counted_output_tokens: Tokens = maybe("Local count of the answer's text, thoughts left out.")
+    counted_messages: pl.Int64 = maybe("Messages of the prompt whose text was counted.")
+    counted_tools: pl.Int64 = maybe("Tool definitions on the span.")
+    counted_tool_tokens: Tokens = maybe("Local count of the tool definitions as JSON.")
+    counted_tool_calls: pl.Int64 = maybe("Tool calls in the answer that was counted.")
+    text_class: str = maybe("Class of the longest text: prose, code, json, cjk or other.")
     not_billed_reason: str = maybe("Why the provider did not bill the call; null when it did.")
     sampling_threshold: str = maybe("Sampling mark of the kept span.")
 
@@ -261,8 +268,8 @@ class Silence(Monthly):
     scope: str = column("Their scope.")
     model: str = column("Their model.")
     service_tier: str = column("Their service tier.")
-    team: str = column("Team of the service.")
-    service: str = column("Service of the application span.")
+    team: str = column("Team of the calls, else of the span.")
+    service: str = column("Service that makes the calls that usually stand there.")
     feature: str = column("Feature; empty when not known.")
     operation: str = column("Operation of the calls that usually stand there.")
     trace_id: str = column("Trace of the application span.")
@@ -270,8 +277,8 @@ class Silence(Monthly):
     has_http_span: bool = column("Whether an HTTP request to a model was seen.")
     error_type: str = maybe("Class of the error on the HTTP or application span.")
     started_at: Instant = column("Start of that span.")
-    ended_at: Instant = column("End of the application span.")
-    expected_calls: pl.Float64 = column("Calls that such a span usually has, at most 1 a row.", ge=0)
+    ended_at: Instant = column("End of the application span; at most ten minutes after an HTTP request.")
+    expected_calls: pl.Float64 = column("Chance that the missing call is of this kind; 1 over a span.", ge=0)
 
     class Config:
         """See Closed."""

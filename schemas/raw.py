@@ -111,6 +111,15 @@ class Span(_Raw):
     compaction_input_tokens: Tokens = maybe("Input of compaction iterations, as logged.")
     compaction_output_tokens: Tokens = maybe("Output of compaction iterations, as logged.")
     usage_conflict: str = maybe("Synonyms on the span that disagree: `name: first != second`.")
+    counted_input_tokens: Tokens = maybe(
+        "Local count of the prompt's text, without template and tools; the text itself is not kept.", ge=0
+    )
+    counted_output_tokens: Tokens = maybe("Local count of the answer's text, thoughts left out.", ge=0)
+    counted_messages: pl.Int64 = maybe("Messages of the prompt whose text was counted.", ge=0)
+    counted_tools: pl.Int64 = maybe("Tool definitions on the span.", ge=0)
+    counted_tool_tokens: Tokens = maybe("Local count of the tool definitions as JSON.", ge=0)
+    counted_tool_calls: pl.Int64 = maybe("Tool calls in the answer that was counted.", ge=0)
+    text_class: str = maybe("Class of the longest text: prose, code, json, cjk or other.")
 
     class Config:
         """See Closed."""

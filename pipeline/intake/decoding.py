@@ -10,13 +10,14 @@ import polars as pl
 from pipeline.intake import span_fields
 from pipeline.intake.attributes import COUNTS, FLAT_PREFIX, LAST_RESORT, Rules, conversation_keys, rules_for
 from pipeline.intake.readers import MAX_TEXT, SpanError, text
+from pipeline.intake.recount import Recounter
 from pipeline.otlp import Attribute, Found, Resource, Scope, Span, frame, spans_of
 from pipeline.provider import Reject
 from pipeline.settings import Settings
 from pipeline.storage import Line
 from schemas.tables import BY_NAME
 
-DECODER_VERSION = "1"
+DECODER_VERSION = "2"
 """Raise it when the same file would give other rows: every trace file is then landed again."""
 
 BATCH_ROWS = 50_000
@@ -86,6 +87,7 @@ class _Decoder:
         self.resource: Resource | None = None
         self.surroundings: dict[str, Any] = {}
         self.rows: list[list[Any]] = []
+        self.recounter = Recounter(_SLOT)
         self.rejects: list[Reject] = []
         self.read = 0
 
@@ -98,7 +100,9 @@ class _Decoder:
             if found.resource is not self.resource:
                 self.surroundings = self._read_resource(found.resource)
                 self.resource = found.resource
-            self.rows.append(self._row(record.number, position, found.span, found.scope))
+            row = self._row(record.number, position, found.span, found.scope)
+            self.rows.append(row)
+            self.recounter.offer(row, found.span, found.scope)
         except SpanError as error:
             reason, advice = f"{error.reason}.", ADVICE.get(error.code, _READ_ON)
             place = (record.number, position, record.byte_offset)
@@ -106,6 +110,7 @@ class _Decoder:
 
     def take(self) -> Batch:
         """Return what has gathered and start anew."""
+        self.recounter.finish()
         columns = zip(*self.rows, strict=True) if self.rows else ((),) * len(_COLUMNS)
         frame = pl.DataFrame(
             [_series(name, list(values)) for name, values in zip(_COLUMNS, columns, strict=False)]

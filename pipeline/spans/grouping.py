@@ -30,6 +30,13 @@ FILLED = (
     "attempt_count",
     "cache_hit",
     "error_type",
+    "counted_input_tokens",
+    "counted_output_tokens",
+    "counted_messages",
+    "counted_tools",
+    "counted_tool_tokens",
+    "counted_tool_calls",
+    "text_class",
 )
 """What a kept span takes from its twins where it has none itself."""
 

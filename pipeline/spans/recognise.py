@@ -89,13 +89,13 @@ def _with_dialect(spans: pl.DataFrame, dialects: Sequence[Dialect]) -> pl.DataFr
     mark = pl.coalesce([*marks, pl.lit("")]).alias("mark")
     keys = spans.select("scope_name", "scope_version", mark)
     found = keys.unique()
-    codes = [_choose(dialects, *row) for row in found.iter_rows()]
+    codes = [choose_dialect(dialects, *row) for row in found.iter_rows()]
     table = found.with_columns(pl.Series("dialect", codes, dtype=pl.String))
     chosen = keys.join(table, on=keys.columns, how="left", maintain_order="left")
     return spans.with_columns(chosen["dialect"])
 
 
-def _choose(dialects: Sequence[Dialect], scope: str, version: str, mark: str) -> str | None:
+def choose_dialect(dialects: Sequence[Dialect], scope: str, version: str, mark: str) -> str | None:
     for dialect in dialects:
         if mark and mark in dialect.span_names:
             return dialect.code
