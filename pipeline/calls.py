@@ -13,12 +13,14 @@ from pipeline.metering.zones import local_day
 from pipeline.provider import Provider
 from pipeline.providers import PROVIDERS
 from pipeline.settings import Settings
+from pipeline.spans.application import Spans, Surroundings, added, surroundings
 from pipeline.spans.attempts import REPEATING, http_attempts
 from pipeline.spans.corrections import corrections
 from pipeline.spans.dimensions import OWNER, meter_dimensions, owner_dimensions
 from pipeline.spans.grouping import Grouped, group_spans
 from pipeline.spans.occurrences import Occurrences, occurrences, traced_rows
 from pipeline.spans.recognise import recognise
+from pipeline.spans.silent import silences
 from pipeline.spans.tree import parents
 from pipeline.spans.unbilled import not_billed_reason
 from pipeline.spans.usage import with_leaves
@@ -37,16 +39,40 @@ class Context:
 
 
 class Calls(NamedTuple):
-    """Frames of core.traced, core.call, core.attempt and core.correction, for all months of the spans."""
+    """Frames of core.traced, call, attempt, correction and silence, for all months of the spans."""
 
     traced: pl.DataFrame
     calls: pl.DataFrame
     attempts: pl.DataFrame
     corrections: pl.DataFrame
+    silences: pl.DataFrame
+
+
+class Part(NamedTuple):
+    """A batch of whole traces, resolved but for the silences: what is usual only all batches can tell."""
+
+    traced: pl.DataFrame
+    calls: pl.DataFrame
+    attempts: pl.DataFrame
+    corrections: pl.DataFrame
+    around: Surroundings
 
 
 def resolve(spans: pl.DataFrame, context: Context) -> Calls:
-    """Return the calls behind the spans of raw.span, in whatever order the spans come.
+    """Return the calls behind the spans of raw.span; see `resolve_part`."""
+    return combined([resolve_part(spans, context)])
+
+
+def combined(parts: Sequence[Part]) -> Calls:
+    """Return the calls of all batches, the same however the traces were split among them."""
+    *frames, around = zip(*parts, strict=True)
+    traced, calls, attempts, signed = (pl.concat(batches) for batches in frames)
+    silent = _shaped(silences(added(around), calls), "core.silence", "trace_id", "span_id", "model", "team")
+    return Calls(traced, calls, attempts, signed, silent)
+
+
+def resolve_part(spans: pl.DataFrame, context: Context) -> Part:
+    """Return the calls behind a batch of whole traces, in whatever order the spans come.
 
     For every provider, account, scope, model, tier, month and token kind, the traced tokens and the
     `duplicate_spans` corrections add up to the tokens of the calls; `not_billed` takes away those of calls
@@ -61,12 +87,14 @@ def resolve(spans: pl.DataFrame, context: Context) -> Calls:
     traced = traced_rows(found, grouped.members, calls.select("call", "call_id", *OWNER))
     named = attempts.join(calls.select("call", "call_id"), on="call", how="left")
     signed = corrections(traced, calls, grouped.remainders)
+    resolved = Spans(found.nodes, parent, calls, attempts, grouped.members)
     span = ("trace_id", "span_id")
-    return Calls(
+    return Part(
         _shaped(traced, "core.traced", *span, "file_id", "line", "position"),
         _shaped(calls, "core.call", *span),
         _shaped(named, "core.attempt", *span),
         _shaped(signed, "core.correction", *span, "step", "token_kind", "tokens", "reason"),
+        surroundings(resolved, context.settings, context.known_models, context.providers),
     )
 
 

@@ -76,6 +76,7 @@ def _facts(parts: _Parts, month: Month) -> dict[str, pl.DataFrame]:
         "core.call": calls.calls,
         "core.attempt": calls.attempts,
         "core.correction": calls.corrections,
+        "core.silence": calls.silences,
         "core.unmapped": pl.concat([meters.unmapped, bills.unmapped])
         .unique()
         .sort(pl.all(), nulls_last=True),

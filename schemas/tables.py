@@ -66,6 +66,7 @@ TABLES: tuple[Table, ...] = (
     Table(core.Call, reads=("raw.span", "core.metered")),
     Table(core.Attempt, reads=("raw.span",)),
     Table(core.Correction, reads=("raw.span", "core.metered")),
+    Table(core.Silence, reads=("raw.span", "core.call")),
     Table(core.Unmapped, reads=("raw.usage", "raw.cost", "raw.invoice", "core.traced"), exported="unmapped"),
     Table(recon.Rate, reads=("core.metered", "core.traced")),
     Table(recon.Bucket, reads=("core.traced", "core.metered", "core.coverage")),

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.close import land, load_settings
-from pipeline.calls import Context, resolve
+from pipeline.calls import Context, combined, resolve, resolve_part
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME
 
@@ -20,7 +20,7 @@ def test_batches_of_whole_traces_add_up_to_the_month(month_folder: Path) -> None
     known = pl.DataFrame(schema={"provider": pl.String, "account": pl.String, "model": pl.String})
     context = Context(settings=settings, known_models=known)
     together = resolve(whole, context)
-    apart = [pl.concat(frames) for frames in zip(*(resolve(part, context) for part in parts), strict=True)]
+    apart = combined([resolve_part(part, context) for part in parts])
     assert min(part.height for part in parts) > 100
     for one, other in zip(together, apart, strict=True):
         assert one.height > 0
