@@ -88,9 +88,7 @@ def _attempts() -> pl.Expr:
 
 def _failure() -> pl.Expr:
     """How the last attempt of the call ended; a stream without an end was given up."""
-    told = failure_of(
-        pl.when(pl.col("http_status") >= 400).then(pl.col("http_status")), pl.col("error_type")
-    )
+    told = failure_of(pl.when(pl.col("http_status") >= 400).then(pl.col("http_status")), pl.col("error_type"))
     started = pl.col("usage_quality").is_in(_CUT) | pl.col("response_id").is_not_null()
     streams = pl.col("is_stream").fill_null(value=False) | started
     no_reason = pl.col("finish_reasons").fill_null("").is_in(["", "error"])

@@ -10,9 +10,9 @@ import polars as pl
 
 from pipeline.attribution import balance, gather
 from pipeline.calls import Calls
-from pipeline.cause import BUCKET, CELL, OWNER, Cause, Evidence
+from pipeline.cause import BUCKET, CELL, OWNER, Cause
 from pipeline.errors import BalanceError
-from pipeline.grid import Grid
+from pipeline.evidence import evidence_of, placed
 from pipeline.meters import Meters
 from pipeline.money import split_integer
 from pipeline.tokens import TOTAL, unpivot
@@ -47,42 +47,21 @@ def explain_drift(calls: Calls, meters: Meters, month: str, rules: Rules) -> Rec
     Raises:
         BalanceError: they do not; always a bug.
     """
-    grid = Grid(meters.metered, meters.coverage)
-    embeddings = calls.calls.filter(pl.col("operation") == "embeddings")["call_id"]
-    traced = grid.place(calls.traced, embeddings)
-    placed_calls = grid.place(calls.calls, embeddings)
-    corrections = grid.place(calls.corrections, embeddings)
-    metered = _metered(meters.metered)
-    evidence = Evidence(
-        calls=placed_calls.inside,
-        attempts=calls.attempts,
-        corrections=corrections.inside,
-        metered=metered,
-        requests=meters.requests,
-        cache_writes=dict(rules.cache_writes),
-        owners=dict(rules.owners),
-    )
+    ground = placed(calls, meters)
+    evidence = evidence_of(calls, meters, ground, month, rules)
     claims = gather(evidence, rules.causes)
-    rows = _traced(traced.inside)
-    ends = _ends([metered, *(frame.inside for frame in (traced, placed_calls, corrections))])
-    buckets = _buckets(rows, metered, claims, ends, month)
-    placed = balance(buckets, claims)
-    bridge = _bridge(rows, buckets, placed, placed_calls.inside, rules.owners)
+    rows = _traced(ground.traced.inside)
+    inside = [frame.inside for frame in (ground.traced, ground.calls, ground.corrections)]
+    ends = _ends([ground.metered, *inside, evidence.attempts, evidence.silences])
+    buckets = _buckets(rows, ground.metered, claims, ends, month)
+    settled = balance(buckets, claims)
+    bridge = _bridge(rows, buckets, settled, ground.calls.inside, rules.owners)
     _check(bridge, buckets)
     return Reconciliation(
         buckets.select(Bucket.empty().columns),
-        placed.select(pl.lit(month).alias("month"), *[c for c in Claim.empty().columns if c != "month"]),
-        _unmetered(placed_calls.outside, month),
+        settled.select(pl.lit(month).alias("month"), *[c for c in Claim.empty().columns if c != "month"]),
+        _unmetered(ground.calls.outside, month),
         bridge.select(pl.lit(month).alias("month"), pl.all()),
-    )
-
-
-def _metered(metered: pl.DataFrame) -> pl.DataFrame:
-    """One row per bucket and kind, with its end."""
-    return (
-        unpivot(metered, [*_PLACE, "bucket_end_at"])
-        .group_by([*_PLACE, "token_kind"])
-        .agg(pl.col("tokens").sum(), pl.col("bucket_end_at").max())
     )
 
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from pipeline.cause import BUCKET
 from pipeline.fates import AGREES
-from schemas.types import KIND_COLUMNS, TOKEN_KINDS
+from schemas.types import TOKEN_KINDS
 
 WHOLE = tuple(f"whole_{kind}" for kind in TOKEN_KINDS)
 """Expected tokens of a complete answer, one column a kind."""
@@ -181,7 +181,9 @@ def _with_previous_turn(table: pl.DataFrame) -> pl.DataFrame:
     before = pl.when(pl.col("_known")).then(context).forward_fill().shift(1).over(talk)
     table = table.with_columns(_before=pl.when(talks).then(before))
     step = pl.col("_input") - pl.col("_before")
-    grown = pl.col("_before") + step.filter(pl.col("_known") & (step >= 0)).median().over("service").fill_null(0)
+    grown = pl.col("_before") + step.filter(pl.col("_known") & (step >= 0)).median().over(
+        "service"
+    ).fill_null(0)
     first = pl.col("_input").filter(pl.col("_first") & pl.col("_known"))
     return table.with_columns(
         _turn_input=pl.when("_first").then(first.mean().over(_GROUPS[0])).otherwise(grown),

@@ -1,12 +1,22 @@
 """The drift causes. Each is independent of the others; the balance makes them compete for the same tokens."""
 
 from pipeline.cause import Cause
-from pipeline.causes import cache_convention, duplicate_spans, missing_usage, not_billed, uninstrumented
+from pipeline.causes import (
+    cache_convention,
+    cancellations,
+    duplicate_spans,
+    missing_usage,
+    not_billed,
+    retries,
+    uninstrumented,
+)
 
 CAUSES: tuple[Cause, ...] = (
     duplicate_spans.CAUSE,
     not_billed.CAUSE,
     cache_convention.CAUSE,
+    retries.CAUSE,
+    cancellations.CAUSE,
     missing_usage.CAUSE,
     uninstrumented.CAUSE,
 )

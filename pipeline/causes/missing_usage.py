@@ -3,6 +3,7 @@
 import polars as pl
 
 from pipeline.cause import BUCKET, OWNER, Cause, Evidence, claims, claims_from_corrections
+from pipeline.expected import claims_of, halved, lacking, silent, sized
 from pipeline.tokens import unpivot
 from schemas.types import KIND_COLUMNS
 
@@ -11,13 +12,25 @@ _SILENT = ("absent", "false_zero", "partial", "placeholder")
 
 
 def claim(evidence: Evidence) -> pl.DataFrame:
-    """One row per call and kind whose tokens are known exactly from elsewhere.
+    """One item per completed call without usage, of the size of its siblings or of its conversation's turn.
 
-    From the run total of an agent that exceeds its calls by just this one, and from a per-request meter that
-    names the same response or request.
+    Exact from the run total of an agent that exceeds its calls by just this one, and from a per-request meter
+    that names the same response or request. Calls that left no span of their own, because it never ended or
+    was lost, count by the chance that they completed.
     """
+    calls = evidence.calls.filter(pl.col("fate") == "missing_usage")
+    told = evidence.corrections.filter(pl.col("step") == "missing_usage")["call_id"]
+    calls = calls.filter(~pl.col("call_id").is_in(told.implode()))
+    certain = lacking(calls.filter(~pl.col("is_doubtful")))
+    rows = pl.concat([certain, halved(lacking(calls.filter("is_doubtful")))])
+    rows = rows.with_columns(reason=pl.lit("the call completed and its span has no usage"))
     return pl.concat(
-        [claims_from_corrections(evidence.corrections, "missing_usage"), _from_requests(evidence)]
+        [
+            claims_from_corrections(evidence.corrections, "missing_usage"),
+            _from_requests(evidence),
+            claims_of(sized(rows, "missing_usage")),
+            claims_of(sized(silent(evidence.silences, "missing_usage"), "lost_span")),
+        ]
     )
 
 

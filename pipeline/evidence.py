@@ -1,0 +1,128 @@
+"""The month's facts as causes see them: placed in buckets, with fates, sizes and further attempts."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import NamedTuple, Protocol
+
+import polars as pl
+
+from pipeline.billing_rules import rules_frame
+from pipeline.calls import Calls
+from pipeline.cause import BUCKET, Evidence
+from pipeline.extra_attempts import extra_attempts
+from pipeline.fates import AGREES, with_fates
+from pipeline.grid import Grid, Placed
+from pipeline.meters import Meters
+from pipeline.sizes import with_sizes
+from pipeline.tokens import unpivot
+
+_PLACE = [name for name in BUCKET if name != "token_kind"]
+_ANSWERED = (AGREES, "tokenizer_mismatch", "reasoning")
+"""Fates of calls that are one request of the meter each, whatever else is claimed of them."""
+_LAST_DAY = 28
+
+
+def request_counts(metered: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
+    """Return requests by place: `request_count` on the meter, `told_requests` of calls that were answered.
+
+    Only places in which the meter counts requests. `metered` is core.metered.
+    """
+    counted = (
+        metered.group_by(_PLACE)
+        .agg(pl.col("request_count").sum(), is_counted=pl.col("request_count").is_not_null().all())
+        .filter("is_counted")
+        .drop("is_counted")
+    )
+    answered = calls.filter(pl.col("fate").is_in(_ANSWERED))
+    told = answered.group_by(_PLACE).agg(told_requests=pl.len().cast(pl.Int64))
+    return counted.join(told, on=_PLACE, how="left").with_columns(pl.col("told_requests").fill_null(0))
+
+
+class Ground(NamedTuple):
+    """The month in buckets: what was traced, the calls, the corrections, and what was metered."""
+
+    grid: Grid
+    traced: Placed
+    calls: Placed
+    corrections: Placed
+    metered: pl.DataFrame
+    """One row per bucket, with its end."""
+
+
+class Registered(Protocol):
+    """What evidence takes from registries and configuration."""
+
+    @property
+    def cache_writes(self) -> Mapping[str, tuple[str, ...]]:
+        """Provider -> token kinds in which its meter counts cache writes."""
+
+    @property
+    def owners(self) -> Mapping[str, str]:
+        """Scope -> team that owns what no call explains."""
+
+
+def placed(calls: Calls, meters: Meters) -> Ground:
+    """Place traces and meters in the same buckets."""
+    grid = Grid(meters.metered, meters.coverage)
+    embeddings = _embeddings(calls.calls)
+    traced, own, corrections = (
+        grid.place(frame, embeddings) for frame in (calls.traced, calls.calls, calls.corrections)
+    )
+    metered = (
+        unpivot(meters.metered, [*_PLACE, "bucket_end_at"])
+        .group_by([*_PLACE, "token_kind"])
+        .agg(pl.col("tokens").sum(), pl.col("bucket_end_at").max())
+    )
+    return Ground(grid, traced, own, corrections, metered)
+
+
+def evidence_of(calls: Calls, meters: Meters, ground: Ground, month: str, facts: Registered) -> Evidence:
+    """Return what causes may look at: fates, sizes, further attempts, and calls without a span."""
+    known = with_fates(ground.calls.inside)
+    known = known.with_columns(is_matched=pl.lit(value=False), kept_share=pl.lit(1.0))
+    unseen = calls.silences.with_columns(call_id=pl.col("span_id"))
+    silences = ground.grid.place(unseen, _NOBODY).inside
+    every = pl.concat([known, _as_calls(silences, known)], how="diagonal_relaxed")
+    sized = with_sizes(every, ground.metered)
+    own = sized.filter(pl.col("fate") != _SILENT)
+    extra = ground.grid.place(extra_attempts(own, calls.attempts), _embeddings(own))
+    year, number = (int(part) for part in month.split("-"))
+    return Evidence(
+        calls=own,
+        attempts=extra.inside,
+        corrections=ground.corrections.inside,
+        metered=ground.metered,
+        requests=meters.requests,
+        cache_writes=dict(facts.cache_writes),
+        owners=dict(facts.owners),
+        rules=rules_frame(date(year, number, _LAST_DAY)),
+        silences=sized.filter(pl.col("fate") == _SILENT),
+        counts=request_counts(meters.metered, own),
+    )
+
+
+def _embeddings(calls: pl.DataFrame) -> pl.Series:
+    return calls.filter(pl.col("operation") == "embeddings")["call_id"]
+
+
+_SILENT = "silent"
+_NOBODY = pl.Series("call_id", [], pl.String)
+
+
+def _as_calls(silences: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
+    """Give missing calls the columns of calls, so that they get sizes as calls do."""
+    traced = calls.group_by("service").agg(has_http_elsewhere=pl.col("has_http_spans").any())
+    return (
+        silences.drop("month")
+        .join(traced, on="service", how="left", maintain_order="left")
+        .with_columns(
+            fate=pl.lit(_SILENT),
+            failure=pl.lit("completed"),
+            usage_quality=pl.lit("absent"),
+            cache_breakdown=pl.lit("none"),
+            attempts_made=pl.lit(1, pl.Int64),
+            is_matched=pl.lit(value=False),
+            kept_share=pl.lit(1.0),
+            has_http_elsewhere=pl.col("has_http_elsewhere").fill_null(value=False),
+        )
+    )
