@@ -1,0 +1,250 @@
+"""Calls and the requests of a per-request meter, matched one to one: by id, else by time and token counts."""
+
+from typing import NamedTuple
+
+import polars as pl
+
+from pipeline.assignment import Sides, assign
+from pipeline.onesided import family
+from schemas.types import KIND_COLUMNS
+
+_ACCOUNT = ["provider", "account"]
+_PAIR = ["call_id", "request", "how", "is_kept"]
+_ATTEMPT = r"-attempt-\d+$"
+"""What proxies add to the id of a request that they sent again."""
+
+_SLACK = pl.duration(seconds=2)
+"""How far two clocks may be apart, and how long a request travels."""
+
+_NEAR = pl.duration(days=1)
+"""Equal ids further apart than this are a coincidence."""
+
+_LEARNING = 5
+"""Pairs by id from which the offset of a log's clock is learned."""
+
+_UNREAD = ("false_zero", "absent")
+"""Qualities of usage whose counts say nothing; a placeholder's output does not either."""
+
+_OUTPUTS = [name for name in KIND_COLUMNS if name.startswith("output")]
+_INPUTS = [name for name in KIND_COLUMNS if name not in _OUTPUTS]
+
+
+class Matched(NamedTuple):
+    """What a per-request meter tells of which call.
+
+    `facts`: one row per request that belongs to a call: `call_id`, `request` (index of the row in the requests
+    given), `how` (response_id, request_id, assigned, attempt), `is_kept` (false for attempts whose answer
+    the call did not keep), and all columns of the request. A billed iteration beside the message (`part`)
+    is a row of its own. `leftovers`: the other requests, with `request`.
+    """
+
+    facts: pl.DataFrame
+    leftovers: pl.DataFrame
+
+
+def match(calls: pl.DataFrame, requests: pl.DataFrame, attempts: pl.DataFrame | None = None) -> Matched:
+    """Return which request is which call's, from rows of core.call, core.request and core.attempt.
+
+    An id counts where it is one call's and one request's in the account; ids of stubs and of streams that
+    repeat never do. What is left is assigned within provider, account and model family by time and tokens
+    (`pipeline/assignment.py`): a pair that is no better than none is not made. The requests that then remain
+    go to attempts that calls are known to have made and not kept. In no order of rows does the result change.
+    """
+    numbered = requests.with_row_index("request").with_columns(pl.col("request").cast(pl.Int64))
+    messages = numbered.filter(pl.col("part") == "message").sort(_order(requests), nulls_last=True)
+    calls = calls.join(requests.select("account").unique(), on="account", how="semi").sort("call_id")
+    pairs = _by_id(calls, messages, "response_id")
+    pairs = pl.concat([pairs, _by_id(*_rest(calls, messages, pairs), "request_id")])
+    clocks = _clocks(calls, messages, pairs)
+    tries = _tries(attempts)
+    left, right = _rest(calls, messages, pairs)
+    found = assign(Sides(_asking(left, clocks, tries), _answering(right)))
+    pairs = pl.concat([pairs, _named(found, left, right, "assigned", is_kept=True)])
+    _, right = _rest(calls, messages, pairs)
+    again = _again(calls, pairs, tries, messages)
+    found = assign(Sides(_waiting(again, clocks), _answering(right)))
+    pairs = pl.concat([pairs, _named(found, again, right, "attempt", is_kept=False)])
+    facts = pl.concat([pairs, _parts(numbered, pairs)]).join(numbered, on="request").sort("call_id", "request")
+    return Matched(facts, numbered.join(facts, on="request", how="anti").sort("request"))
+
+
+def _order(requests: pl.DataFrame) -> list[str]:
+    first = ["account", "started_at", "model", "response_id", "request_id"]
+    return [*first, *(name for name in requests.columns if name not in first)]
+
+
+def _rest(
+    calls: pl.DataFrame, messages: pl.DataFrame, pairs: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return (
+        calls.join(pairs, on="call_id", how="anti", maintain_order="left"),
+        messages.join(pairs, on="request", how="anti", maintain_order="left"),
+    )
+
+
+def _by_id(calls: pl.DataFrame, messages: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Pairs of equal ids; of several attempts under one id the last one is kept."""
+    key = ["account", name]
+    own = calls.filter(pl.col(name).is_not_null() & (pl.len().over(key) == 1))
+    theirs = messages.drop_nulls(name).with_columns(pl.col(name).alias("sent"))
+    theirs = theirs.with_columns(pl.col(name).str.replace(_ATTEMPT, ""))
+    theirs = theirs.filter(pl.col("sent").n_unique().over(key) == pl.len().over(key))
+    pairs = own.select(*key, "call_id", begun_at="started_at").join(
+        theirs.select(*key, "request", "started_at"), on=key
+    )
+    is_near = ((pl.col("started_at") - pl.col("begun_at")).abs() <= _NEAR).fill_null(value=True)
+    return (
+        pairs.filter(is_near)
+        .sort("call_id", "started_at", "request", nulls_last=True)
+        .select(
+            "call_id",
+            "request",
+            how=pl.lit(name),
+            is_kept=pl.col("request") == pl.col("request").last().over("call_id"),
+        )
+    )
+
+
+def _clocks(calls: pl.DataFrame, messages: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """How far the log of each account runs behind the spans, from the pairs by id: `account`, `offset`."""
+    begun = calls.filter(pl.col("attempt_count") == 1).select("call_id", "account", begun_at="started_at")
+    known = pairs.join(begun, on="call_id").join(messages.select("request", "started_at"), on="request")
+    offsets = known.group_by("account").agg(
+        offset=(pl.col("started_at") - pl.col("begun_at")).median(), pairs=pl.len()
+    )
+    return offsets.filter(pl.col("pairs") >= _LEARNING).select("account", "offset").sort("account")
+
+
+def _tries(attempts: pl.DataFrame | None) -> pl.DataFrame:
+    """HTTP spans of calls: `call_id`, `turn`, `started_at`, `ended_at`, `is_last`."""
+    schema = pl.Schema(
+        {"call_id": pl.String(), "attempt_number": pl.Int64()}
+        | dict.fromkeys(("started_at", "ended_at"), pl.Datetime("us", "UTC"))
+    )
+    frame = schema.to_frame() if attempts is None else attempts.select(schema.names()).drop_nulls("call_id")
+    last = pl.col("attempt_number") == pl.col("attempt_number").max().over("call_id")
+    return frame.sort("call_id", "attempt_number").with_columns(is_last=last)
+
+
+def _key(frame: pl.DataFrame) -> pl.Expr:
+    return pl.struct(*_ACCOUNT, family=family("model"))
+
+
+def _asking(calls: pl.DataFrame, clocks: pl.DataFrame, tries: pl.DataFrame) -> pl.DataFrame:
+    """Calls that may be billed, as the left side: their kept request starts while they run."""
+    last = tries.filter("is_last").select("call_id", last_at="started_at")
+    quality = pl.col("usage_quality")
+    rows = (
+        calls.with_row_index("left")
+        .filter(pl.col("not_billed_reason").is_null())
+        .join(last, on="call_id", how="left", maintain_order="left")
+    )
+    took = (pl.col("ended_at") - pl.col("started_at")).dt.total_microseconds() / 1e6
+    is_vague = (pl.col("attempt_count") > 1) & pl.col("last_at").is_null()
+    rows = rows.with_columns(
+        expected_at=pl.coalesce("last_at", "started_at"),
+        spread=1.0 + pl.when(is_vague).then(took).otherwise(0.1 * took),
+        input=pl.when(~quality.is_in(_UNREAD)).then(_sum(_INPUTS)),
+        output=pl.when(~quality.is_in([*_UNREAD, "placeholder"])).then(_sum(_OUTPUTS)),
+        is_estimate=quality == "estimated",
+    )
+    return _left(rows, clocks)
+
+
+def _again(
+    calls: pl.DataFrame, pairs: pl.DataFrame, tries: pl.DataFrame, messages: pl.DataFrame
+) -> pl.DataFrame:
+    """Attempts of calls that were not kept and have no request yet: an HTTP span each, else as many as known."""
+    counts = pairs.group_by("call_id").agg(had=(~pl.col("is_kept")).sum())
+    kept = pairs.filter("is_kept").join(messages, on="request")
+    kept = kept.select("call_id", input=_sum(_INPUTS))
+    many = calls.filter(pl.col("attempt_count") > 1).join(counts, on="call_id", how="left")
+    many = many.join(kept, on="call_id", how="left").with_columns(pl.col("had").fill_null(0))
+    many = many.drop("started_at", "ended_at").hstack(many.select(begun_at="started_at", over_at="ended_at"))
+    seen = many.join(tries.filter(~pl.col("is_last")).drop("is_last"), on="call_id")
+    blind = many.join(tries, on="call_id", how="anti").with_columns(
+        attempt_number=pl.int_ranges(1, pl.col("attempt_count") - pl.col("had")),
+        started_at="begun_at",
+        ended_at="over_at",
+    )
+    blind = blind.explode("attempt_number").drop_nulls("attempt_number")
+    rows = pl.concat([seen.filter(pl.col("had") == 0), blind.select(seen.columns)])
+    return rows.sort("call_id", "attempt_number").with_columns(
+        is_seen=pl.col("call_id").is_in(seen["call_id"].implode())
+    )
+
+
+def _waiting(again: pl.DataFrame, clocks: pl.DataFrame) -> pl.DataFrame:
+    """Attempts that were not kept, as the left side: the same input, another output."""
+    took = (pl.col("ended_at") - pl.col("started_at")).dt.total_microseconds() / 1e6
+    rows = again.with_row_index("left").with_columns(
+        expected_at="started_at",
+        spread=1.0 + pl.when("is_seen").then(0.1 * took).otherwise(took),
+        output=pl.lit(None, pl.Int64),
+        is_estimate=pl.lit(value=False),
+    )
+    return _left(rows, clocks)
+
+
+def _left(rows: pl.DataFrame, clocks: pl.DataFrame) -> pl.DataFrame:
+    shift = pl.col("offset").fill_null(pl.duration(seconds=0))
+    return rows.join(clocks, on="account", how="left", maintain_order="left").select(
+        pl.col("left").cast(pl.Int64),
+        "model",
+        pl.col("expected_at") + shift,
+        "spread",
+        "input",
+        "output",
+        "is_estimate",
+        key=_key(rows),
+        from_at=pl.col("started_at") + shift - _SLACK,
+        to_at=pl.col("ended_at") + shift + _SLACK,
+    )
+
+
+def _answering(messages: pl.DataFrame) -> pl.DataFrame:
+    return messages.with_row_index("right").select(
+        pl.col("right").cast(pl.Int64),
+        "model",
+        key=_key(messages),
+        at="started_at",
+        input=_sum(_INPUTS),
+        output=_sum(_OUTPUTS),
+    )
+
+
+def _named(
+    found: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame, how: str, *, is_kept: bool
+) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "call_id": left["call_id"].gather(found["left"]),
+            "request": right["request"].gather(found["right"]),
+        }
+    ).select("call_id", "request", how=pl.lit(how), is_kept=pl.lit(is_kept))
+
+
+def _parts(numbered: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Iterations billed beside a message, under its ids."""
+    parts = numbered.filter(pl.col("part") != "message")
+    owners = pairs.join(numbered, on="request")
+    found = [
+        parts.drop_nulls(name)
+        .select("account", name, "request")
+        .join(
+            owners.drop_nulls(name)
+            .filter(pl.len().over("account", name) == 1)
+            .select("account", name, "call_id", "how", "is_kept"),
+            on=["account", name],
+        )
+        .select(_PAIR)
+        for name in ("response_id", "request_id")
+    ]
+    return pl.concat(found).unique("request", keep="first", maintain_order=True)
+
+
+def _sum(names: list[str]) -> pl.Expr:
+    """Sum of what is known; null where nothing is."""
+    columns = [pl.col(name) for name in names]
+    total = pl.sum_horizontal([column.fill_null(0) for column in columns]).cast(pl.Int64)
+    return pl.when(pl.any_horizontal([column.is_not_null() for column in columns])).then(total)
