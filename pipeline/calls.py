@@ -20,7 +20,7 @@ from pipeline.spans.dimensions import OWNER, meter_dimensions, owner_dimensions
 from pipeline.spans.grouping import Grouped, group_spans
 from pipeline.spans.occurrences import Occurrences, occurrences, traced_rows
 from pipeline.spans.recognise import recognise
-from pipeline.spans.silent import silences
+from pipeline.spans.silent import ORDER, silences
 from pipeline.spans.tree import parents
 from pipeline.spans.unbilled import not_billed_reason
 from pipeline.spans.usage import with_leaves
@@ -67,7 +67,7 @@ def combined(parts: Sequence[Part]) -> Calls:
     """Return the calls of all batches, the same however the traces were split among them."""
     *frames, around = zip(*parts, strict=True)
     traced, calls, attempts, signed = (pl.concat(batches) for batches in frames)
-    silent = _shaped(silences(added(around), calls), "core.silence", "trace_id", "span_id", "model", "team")
+    silent = _shaped(silences(added(around), calls), "core.silence", *ORDER)
     return Calls(traced, calls, attempts, signed, silent)
 
 

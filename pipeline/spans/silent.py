@@ -24,7 +24,7 @@ _RARE = 0.01
 """Kinds of calls below this share of a place are not expected at all."""
 
 _CALL = (*OWNER, "operation")
-_ORDER = ("trace_id", "span_id", *_CALL)
+ORDER = ("trace_id", "span_id", *_CALL)
 
 
 def silences(around: Surroundings, calls: pl.DataFrame) -> pl.DataFrame:
@@ -46,7 +46,7 @@ def silences(around: Surroundings, calls: pl.DataFrame) -> pl.DataFrame:
     alone = _without(_without(requests, at_place), elsewhere).with_columns(expected_calls=1.0)
     found = [at_place, elsewhere, alone, _kinds(spans, around.usual, PLACE)]
     columns = [name for name in BY_NAME["core.silence"].schema if name != "month"]
-    return pl.concat([frame.select(columns) for frame in found]).sort(_ORDER)
+    return pl.concat([frame.select(columns) for frame in found])
 
 
 def _innermost(quiet: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
