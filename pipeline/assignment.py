@@ -1,4 +1,4 @@
-"""Which of two sides belong together, one to one, by time and token counts: optimal, never first come first served.
+"""Which rows of two sides belong together, one to one, by time and token counts: the optimal assignment.
 
 Costs are natural logarithms of how much less likely a difference is than agreement, so that they add up.
 """
@@ -12,7 +12,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 LIMIT = 10.0
-"""Cost at which a pair is no better than none: input and output both wrong by far, or wrong at a wrong time."""
+"""Cost at which a pair is no better than none: both counts far off, or one of them at a wrong time."""
 
 _DIFFERENT = 3.0
 """Cost of two recorded counts that are not equal, beside what their distance costs."""
@@ -23,8 +23,14 @@ _DISTANCE = 4.0
 _UNKNOWN = 1.5
 """Cost of a count that one side does not know: less than a difference, more than being equal."""
 
-_OTHER_MODEL = 1.0
+_OTHER_NAME = 1.0
 """Cost of another name of the same model family."""
+
+_OTHER_MODEL = 8.0
+"""Cost of another family: a pair only where both counts are equal at the expected time."""
+
+_OTHER_PROVIDER = 2.0
+"""Cost of another provider: spans often name the SDK's maker instead of who bills."""
 
 _LATE = 3.0
 """Most that a time inside the window costs."""
@@ -37,8 +43,8 @@ _BLOCK = 800
 class Sides(NamedTuple):
     """Two frames. Counts may be null.
 
-    left: `left`, `key`, `model`, `from_at`, `to_at`, `expected_at`, `spread` (seconds), `input`, `output`,
-    `is_estimate`. right: `right`, `key`, `model`, `at`, `input`, `output`.
+    Both: `key`, `provider`, `model`, `family`, `input`, `output`. left: `left`, `from_at`, `to_at`,
+    `expected_at`, `spread` (seconds), `is_estimate`. right: `right`, `at`.
     """
 
     left: pl.DataFrame
@@ -75,7 +81,9 @@ def _candidates(sides: Sides) -> pl.DataFrame:
     width = end - zero + 1  # type: ignore[operator]
 
     def line(frame: pl.DataFrame, name: str) -> np.ndarray:
-        return frame["place"].cast(pl.Int64).to_numpy() * width + (frame[name].to_physical().to_numpy() - zero)
+        return frame["place"].cast(pl.Int64).to_numpy() * width + (
+            frame[name].to_physical().to_numpy() - zero
+        )
 
     times = line(right, "at")
     first = np.searchsorted(times, line(left, "from_at"), side="left")
@@ -88,17 +96,24 @@ def _candidates(sides: Sides) -> pl.DataFrame:
 
 def _costs(pairs: pl.DataFrame) -> pl.DataFrame:
     if pairs.is_empty():
-        return pl.DataFrame(schema={"left": pl.Int64, "right": pl.Int64, "cost": pl.Float64, "at_right": pl.Int64})
+        return pl.DataFrame(
+            schema={"left": pl.Int64, "right": pl.Int64, "cost": pl.Float64, "at_right": pl.Int64}
+        )
     distance = (pl.col("at_right") - pl.col("expected_at")).dt.total_microseconds().abs() / 1e6
     cost = (
         _difference("input")
         + _difference("output")
         + (distance / pl.col("spread")).clip(upper_bound=_LATE)
-        + pl.when(pl.col("model") == pl.col("model_right")).then(0.0).otherwise(_OTHER_MODEL)
+        + pl.when(_same("model")).then(0.0).when(_same("family")).then(_OTHER_NAME).otherwise(_OTHER_MODEL)
+        + pl.when(_same("provider")).then(0.0).otherwise(_OTHER_PROVIDER)
     )
     return pairs.select(
         pl.col("left", "right").cast(pl.Int64), cost=cost, at_right=pl.col("at_right").to_physical()
     )
+
+
+def _same(name: str) -> pl.Expr:
+    return pl.col(name) == pl.col(f"{name}_right")
 
 
 def _difference(name: str) -> pl.Expr:

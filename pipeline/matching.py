@@ -8,7 +8,8 @@ from pipeline.assignment import Sides, assign
 from pipeline.onesided import family
 from schemas.types import KIND_COLUMNS
 
-_ACCOUNT = ["provider", "account"]
+_SELLER = ("provider", "account", "family")
+_ACCOUNT = ("account",)
 _PAIR = ["call_id", "request", "how", "is_kept"]
 _ATTEMPT = r"-attempt-\d+$"
 """What proxies add to the id of a request that they sent again."""
@@ -32,10 +33,10 @@ _INPUTS = [name for name in KIND_COLUMNS if name not in _OUTPUTS]
 class Matched(NamedTuple):
     """What a per-request meter tells of which call.
 
-    `facts`: one row per request that belongs to a call: `call_id`, `request` (index of the row in the requests
-    given), `how` (response_id, request_id, assigned, attempt), `is_kept` (false for attempts whose answer
-    the call did not keep), and all columns of the request. A billed iteration beside the message (`part`)
-    is a row of its own. `leftovers`: the other requests, with `request`.
+    `facts`: one row per request that belongs to a call: `call_id`, `request` (index of the row in the
+    requests given), `how` (response_id, request_id, assigned, attempt), `is_kept` (false for attempts whose
+    answer the call did not keep), and all columns of the request. A billed iteration beside the message
+    (`part`) is a row of its own. `leftovers`: the other requests, with `request`.
     """
 
     facts: pl.DataFrame
@@ -47,8 +48,9 @@ def match(calls: pl.DataFrame, requests: pl.DataFrame, attempts: pl.DataFrame | 
 
     An id counts where it is one call's and one request's in the account; ids of stubs and of streams that
     repeat never do. What is left is assigned within provider, account and model family by time and tokens
-    (`pipeline/assignment.py`): a pair that is no better than none is not made. The requests that then remain
-    go to attempts that calls are known to have made and not kept. In no order of rows does the result change.
+    (`pipeline/assignment.py`), then, where counts agree, across providers and models of the account, whose
+    names spans get wrong. A pair that is no better than none is not made. The requests that then remain go to
+    attempts that calls are known to have made and not kept.
     """
     numbered = requests.with_row_index("request").with_columns(pl.col("request").cast(pl.Int64))
     messages = numbered.filter(pl.col("part") == "message").sort(_order(requests), nulls_last=True)
@@ -57,14 +59,17 @@ def match(calls: pl.DataFrame, requests: pl.DataFrame, attempts: pl.DataFrame | 
     pairs = pl.concat([pairs, _by_id(*_rest(calls, messages, pairs), "request_id")])
     clocks = _clocks(calls, messages, pairs)
     tries = _tries(attempts)
-    left, right = _rest(calls, messages, pairs)
-    found = assign(Sides(_asking(left, clocks, tries), _answering(right)))
-    pairs = pl.concat([pairs, _named(found, left, right, "assigned", is_kept=True)])
+    for key in (_SELLER, _ACCOUNT):
+        left, right = _rest(calls, messages, pairs)
+        found = assign(Sides(_asking(left, clocks, tries, key), _answering(right, key)))
+        pairs = pl.concat([pairs, _named(found, left, right, "assigned", is_kept=True)])
     _, right = _rest(calls, messages, pairs)
     again = _again(calls, pairs, tries, messages)
-    found = assign(Sides(_waiting(again, clocks), _answering(right)))
+    found = assign(Sides(_waiting(again, clocks), _answering(right, _SELLER)))
     pairs = pl.concat([pairs, _named(found, again, right, "attempt", is_kept=False)])
-    facts = pl.concat([pairs, _parts(numbered, pairs)]).join(numbered, on="request").sort("call_id", "request")
+    facts = (
+        pl.concat([pairs, _parts(numbered, pairs)]).join(numbered, on="request").sort("call_id", "request")
+    )
     return Matched(facts, numbered.join(facts, on="request", how="anti").sort("request"))
 
 
@@ -126,11 +131,9 @@ def _tries(attempts: pl.DataFrame | None) -> pl.DataFrame:
     return frame.sort("call_id", "attempt_number").with_columns(is_last=last)
 
 
-def _key(frame: pl.DataFrame) -> pl.Expr:
-    return pl.struct(*_ACCOUNT, family=family("model"))
-
-
-def _asking(calls: pl.DataFrame, clocks: pl.DataFrame, tries: pl.DataFrame) -> pl.DataFrame:
+def _asking(
+    calls: pl.DataFrame, clocks: pl.DataFrame, tries: pl.DataFrame, key: tuple[str, ...]
+) -> pl.DataFrame:
     """Calls that may be billed, as the left side: their kept request starts while they run."""
     last = tries.filter("is_last").select("call_id", last_at="started_at")
     quality = pl.col("usage_quality")
@@ -148,13 +151,13 @@ def _asking(calls: pl.DataFrame, clocks: pl.DataFrame, tries: pl.DataFrame) -> p
         output=pl.when(~quality.is_in([*_UNREAD, "placeholder"])).then(_sum(_OUTPUTS)),
         is_estimate=quality == "estimated",
     )
-    return _left(rows, clocks)
+    return _left(rows, clocks, key)
 
 
 def _again(
     calls: pl.DataFrame, pairs: pl.DataFrame, tries: pl.DataFrame, messages: pl.DataFrame
 ) -> pl.DataFrame:
-    """Attempts of calls that were not kept and have no request yet: an HTTP span each, else as many as known."""
+    """Attempts without a request that calls made and did not keep: by HTTP spans, else by their number."""
     counts = pairs.group_by("call_id").agg(had=(~pl.col("is_kept")).sum())
     kept = pairs.filter("is_kept").join(messages, on="request")
     kept = kept.select("call_id", input=_sum(_INPUTS))
@@ -183,33 +186,42 @@ def _waiting(again: pl.DataFrame, clocks: pl.DataFrame) -> pl.DataFrame:
         output=pl.lit(None, pl.Int64),
         is_estimate=pl.lit(value=False),
     )
-    return _left(rows, clocks)
+    return _left(rows, clocks, _SELLER)
 
 
-def _left(rows: pl.DataFrame, clocks: pl.DataFrame) -> pl.DataFrame:
+def _left(rows: pl.DataFrame, clocks: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
     shift = pl.col("offset").fill_null(pl.duration(seconds=0))
-    return rows.join(clocks, on="account", how="left", maintain_order="left").select(
+    rows = rows.join(clocks, on="account", how="left", maintain_order="left")
+    return rows.with_columns(family=family("model")).select(
         pl.col("left").cast(pl.Int64),
+        "provider",
         "model",
+        "family",
         pl.col("expected_at") + shift,
         "spread",
         "input",
         "output",
         "is_estimate",
-        key=_key(rows),
+        key=pl.struct(key),
         from_at=pl.col("started_at") + shift - _SLACK,
         to_at=pl.col("ended_at") + shift + _SLACK,
     )
 
 
-def _answering(messages: pl.DataFrame) -> pl.DataFrame:
-    return messages.with_row_index("right").select(
-        pl.col("right").cast(pl.Int64),
-        "model",
-        key=_key(messages),
-        at="started_at",
-        input=_sum(_INPUTS),
-        output=_sum(_OUTPUTS),
+def _answering(messages: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
+    return (
+        messages.with_row_index("right")
+        .with_columns(family=family("model"))
+        .select(
+            pl.col("right").cast(pl.Int64),
+            "provider",
+            "model",
+            "family",
+            key=pl.struct(key),
+            at="started_at",
+            input=_sum(_INPUTS),
+            output=_sum(_OUTPUTS),
+        )
     )
 
 
