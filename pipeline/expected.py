@@ -58,7 +58,7 @@ def claims_of(rows: pl.DataFrame) -> pl.DataFrame:
     if rows.is_empty():
         return CLAIM_SCHEMA.to_frame()
     errors = [_error(side, kinds) for side, kinds in (("input", INPUT_KINDS), ("output", OUTPUT_KINDS))]
-    rows = rows.with_columns(errors)
+    rows = rows.with_columns(errors).sort(*_PLACE, "item", "span_id")
     first = pl.int_range(pl.len()).over("item", *_PLACE) == 0
     long = (
         rows.select(

@@ -4,17 +4,19 @@ Pure: frames in, frames out. Reading and writing is the close's business.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from pipeline.attribution import balance, gather
+from pipeline.calibration import learn
 from pipeline.calls import Calls
 from pipeline.cause import BUCKET, CELL, OWNER, Cause
 from pipeline.errors import BalanceError
 from pipeline.evidence import evidence_of, placed
 from pipeline.meters import Meters
 from pipeline.money import split_integer
+from pipeline.posterior import intervals
 from pipeline.tokens import TOTAL, unpivot
 from schemas.recon import Bridge, Bucket, Claim, Unmetered
 
@@ -23,12 +25,13 @@ _STEP_KEY = [*CELL, *OWNER, "step", "basis"]
 
 
 class Reconciliation(NamedTuple):
-    """Frames of recon.bucket, recon.claim and recon.unmetered, and the bridge without dollars."""
+    """Frames of recon.bucket, recon.claim, recon.unmetered and recon.rate, and the bridge without dollars."""
 
     buckets: pl.DataFrame
     claims: pl.DataFrame
     unmetered: pl.DataFrame
     bridge: pl.DataFrame
+    rates: pl.DataFrame
 
 
 class Rules(NamedTuple):
@@ -39,6 +42,8 @@ class Rules(NamedTuple):
     """Provider -> token kinds in which its meter counts cache writes."""
     owners: Mapping[str, str]
     """Scope -> team that owns what no call explains."""
+    balance: str = "variance"
+    """How claims meet the drift: a key of `pipeline.balances.BALANCES`."""
 
 
 def explain_drift(calls: Calls, meters: Meters, month: str, rules: Rules) -> Reconciliation:
@@ -54,14 +59,19 @@ def explain_drift(calls: Calls, meters: Meters, month: str, rules: Rules) -> Rec
     inside = [frame.inside for frame in (ground.traced, ground.calls, ground.corrections)]
     ends = _ends([ground.metered, *inside, evidence.attempts, evidence.silences])
     buckets = _buckets(rows, ground.metered, claims, ends, month)
-    settled = balance(buckets, claims)
-    bridge = _bridge(rows, buckets, settled, ground.calls.inside, rules.owners)
+    learned = learn(buckets, claims, evidence.counts)
+    settled = balance(buckets, learned.claims, evidence.counts, rules.balance)
+    reach = intervals(buckets, settled, learned, evidence.counts)
+    bridge = _bridge(rows, buckets, settled, reach, (ground.calls.inside, rules.owners))
     _check(bridge, buckets)
     return Reconciliation(
         buckets.select(Bucket.empty().columns),
         settled.select(pl.lit(month).alias("month"), *[c for c in Claim.empty().columns if c != "month"]),
         _unmetered(ground.calls.outside, month),
         bridge.select(pl.lit(month).alias("month"), pl.all()),
+        learned.rates.select(
+            pl.lit(month).alias("month"), *[c for c in learned.rates.columns if c != "month"]
+        ),
     )
 
 
@@ -102,24 +112,38 @@ def _buckets(
     )
 
 
+_Callers = tuple[pl.DataFrame, Mapping[str, str]]
+"""Calls inside buckets, and the owner of each scope."""
+
+
 def _bridge(
-    traced: pl.DataFrame,
-    buckets: pl.DataFrame,
-    claims: pl.DataFrame,
-    calls: pl.DataFrame,
-    owners: Mapping[str, str],
+    traced: pl.DataFrame, buckets: pl.DataFrame, claims: pl.DataFrame, reach: pl.DataFrame, callers: _Callers
 ) -> pl.DataFrame:
     """Steps by cell and owner: what was traced, what was claimed, and the unexplained rest."""
     exact = {"tokens_low": pl.col("tokens"), "tokens_high": pl.col("tokens"), "basis": pl.lit("exact")}
-    rows = pl.concat(
-        [
-            traced.with_columns(step=pl.lit("traced"), **exact).select(_columns()),
-            claims.select(_columns()),
-            _unexplained(buckets, claims, calls, owners),
-        ]
-    )
+    counted = traced.with_columns(step=pl.lit("traced"), **exact).select(_columns())
+    rows = pl.concat([counted, _steps(claims, reach), _unexplained(buckets, claims, reach, callers)])
     sums = [pl.col(name).sum() for name in ("tokens", "tokens_low", "tokens_high", "evidence_count")]
     return rows.group_by(_STEP_KEY).agg(sums).select(_columns()).sort(_STEP_KEY)
+
+
+def _steps(claims: pl.DataFrame, reach: pl.DataFrame) -> pl.DataFrame:
+    """Claims by cell, owner and step: what is exact, and the rest with the 90 % interval of the group."""
+    group = [*CELL, *OWNER, "step"]
+    is_exact = pl.col("basis") == "exact"
+    sums = claims.group_by(*group, is_exact.alias("is_exact")).agg(
+        pl.col("tokens", "evidence_count").sum(),
+        basis=pl.when((pl.col("basis") == "estimated").any())
+        .then(pl.lit("estimated"))
+        .otherwise(pl.col("basis").first()),
+    )
+    firm = pl.col("tokens").filter("is_exact").sum().over(group)
+    ends = reach.select(*group, low="tokens_low", high="tokens_high")
+    known = sums.with_columns(firm=firm).join(ends, on=group, how="left", nulls_equal=True)
+    return known.with_columns(
+        tokens_low=pl.when("is_exact").then("tokens").otherwise(pl.col("low") - pl.col("firm")),
+        tokens_high=pl.when("is_exact").then("tokens").otherwise(pl.col("high") - pl.col("firm")),
+    ).select(_columns())
 
 
 def _columns() -> list[str]:
@@ -127,14 +151,17 @@ def _columns() -> list[str]:
 
 
 def _unexplained(
-    buckets: pl.DataFrame, claims: pl.DataFrame, calls: pl.DataFrame, owners: Mapping[str, str]
+    buckets: pl.DataFrame, claims: pl.DataFrame, reach: pl.DataFrame, callers: _Callers
 ) -> pl.DataFrame:
     """What no claim took, by cell, given to its callers in proportion to the billed tokens of their calls."""
+    calls, owners = callers
     placed = claims.group_by(CELL).agg(placed=pl.col("tokens").sum())
+    ends = reach.filter(pl.col("step") == "unexplained").select(*CELL, low="tokens_low", high="tokens_high")
     left = (
         buckets.group_by(CELL)
         .agg(pl.col("drift_tokens").sum())
         .join(placed, on=CELL, how="left")
+        .join(ends, on=CELL, how="left")
         .with_columns(rest=pl.col("drift_tokens") - pl.col("placed").fill_null(0))
         .filter(pl.col("rest") != 0)
         .sort(CELL)
@@ -156,20 +183,21 @@ def _unexplained(
 
 
 def _shares(
-    cell: dict[str, object], callers: pl.DataFrame | None, owners: Mapping[str, str]
+    cell: dict[str, Any], callers: pl.DataFrame | None, owners: Mapping[str, str]
 ) -> list[tuple[object, ...]]:
-    place, rest = tuple(cell[name] for name in CELL), int(str(cell["rest"]))
+    place, rest = tuple(cell[name] for name in CELL), int(cell["rest"])
+    low, high = min(rest, cell["low"]), max(rest, cell["high"])
+    basis = "exact" if low == high else "estimated"
     if callers is None:
         owner = (owners.get(str(cell["scope"]), "unowned"), "unknown", "")
-        return [(*place, *owner, "unexplained", rest, rest, rest, "exact", 0)]
+        return [(*place, *owner, "unexplained", rest, low, high, basis, 0)]
     weights = callers["weight"] if callers["weight"].sum() else callers["calls"]
     parts = split_integer(rest, weights.to_list())
     people = callers.select(OWNER).rows()
     if len(parts) == 1:
-        return [(*place, *people[0], "unexplained", rest, rest, rest, "exact", 0)]
-    low, high = min(0, rest), max(0, rest)
+        return [(*place, *people[0], "unexplained", rest, low, high, basis, 0)]
     return [
-        (*place, *owner, "unexplained", part, low, high, "allocated", 0)
+        (*place, *owner, "unexplained", part, min(0, low), max(0, high), "allocated", 0)
         for owner, part in zip(people, parts, strict=True)
         if part
     ]

@@ -3,9 +3,10 @@
 import polars as pl
 
 from pipeline.cause import BUCKET, OWNER, Cause, Evidence, claims, claims_from_corrections
+from pipeline.expected import claims_of, with_rules
 from pipeline.onesided import PLACE, doubtful_scopes, family
-from pipeline.tokens import unpivot
-from schemas.types import ALL
+from pipeline.tokens import TOTAL, unpivot
+from schemas.types import ALL, KIND_COLUMNS
 
 _PLACE = [name for name in BUCKET if name != "token_kind"]
 
@@ -15,9 +16,39 @@ def claim(evidence: Evidence) -> pl.DataFrame:
 
     Exact from rules on single calls. And from the meter: a model that an account's export never lists in the
     whole month was not billed there, whatever the spans call the provider; bounded where the scope also has
-    models that are never traced, and not claimed where one of them differs by vendor or edition only.
+    models that are never traced, and not claimed where one of them differs by vendor or edition only. By
+    chance for what was recorded of calls that ended early.
     """
-    return pl.concat([claims_from_corrections(evidence.corrections, "not_billed"), _never_metered(evidence)])
+    return pl.concat(
+        [
+            claims_from_corrections(evidence.corrections, "not_billed"),
+            _never_metered(evidence),
+            _perhaps_free(evidence),
+        ]
+    )
+
+
+def _perhaps_free(evidence: Evidence) -> pl.DataFrame:
+    """What was recorded of calls that were given up or broken, by the chance that they were not billed."""
+    cut = pl.col("fate").is_in(["cancellations", "retries"]) & (TOTAL > 0) & ~pl.col("is_matched")
+    calls = with_rules(evidence.calls.filter(cut), evidence.rules, "unbilled")
+    free = {"rate_prior": "rate_prior", "rate_low": "rate_high", "rate_high": "rate_low"}
+    return claims_of(
+        calls.with_columns(
+            *[
+                (-pl.col(name).fill_null(0).cast(pl.Float64)).alias(f"whole_{name.removesuffix('_tokens')}")
+                for name in KIND_COLUMNS
+            ],
+            *[(1 - pl.col(other)).alias(name) for name, other in free.items()],
+            whole_input_error=pl.lit(0.0),
+            whole_output_error=pl.lit(0.0),
+            item=pl.format("free/{}", "call_id"),
+            requests=pl.lit(0.0),
+            basis=pl.lit("estimated"),
+            evidence_count=pl.lit(1),
+            reason=pl.lit("recorded for a call that ended early, which the provider may not have billed"),
+        )
+    )
 
 
 def _never_metered(evidence: Evidence) -> pl.DataFrame:
