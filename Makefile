@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What duckdb's binding says of itself when hypothesis ran in the same process and Python ends.
 LEAKS := ^(nanobind: |See https://nanobind| - (leaked |\.\.\. skipped))
 
-.PHONY: help demo test check ui system update-golden requirements clean
+.PHONY: help demo test check ui system simulate bench update-golden requirements clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,14 @@ check: $(READY) ## Format, lint, import rules, types, tests
 
 system: $(READY) ## Run the slow tests that start real servers and processes
 	$(BIN)/pytest -m system $(PYTEST)
+
+simulate: $(READY) ## Score simulated months against their truth: 25 worlds of 3,000 calls, 5 of 30,000
+	$(BIN)/tallystick simulate --calls 3000 --seeds 25
+	$(BIN)/tallystick simulate --calls 30000 --seeds 5
+	$(BIN)/tallystick simulate --calls 30000 --seeds 3 --grain hour
+
+bench: $(READY) ## Measure speed and memory beside a baseline of the same data
+	$(BIN)/tallystick bench
 
 ui: export DAGSTER_HOME := $(CURDIR)
 ui: export TALLYSTICK_CONFIG = $(abspath $(DEMO))/tallystick.toml

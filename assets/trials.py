@@ -5,6 +5,7 @@ What they call is imported when they run: nothing else of the command line needs
 
 import json
 import os
+import platform
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Annotated
@@ -53,6 +54,25 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter an option
     if strict and short:
         _talk.print(f"Goals missed by the median: {', '.join(short)}.", style="red")
         raise typer.Exit(1)
+
+
+def bench(
+    calls: Annotated[int, typer.Option(min=100, help="Calls of the month, about.")] = 1_000_000,
+    runs: Annotated[int, typer.Option(min=1, help="Runs; the median counts.")] = 3,
+    figures: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
+) -> None:
+    """Measure speed and memory, each beside a baseline of the same data in the same run."""
+    from assets import bench as trial  # noqa: PLC0415
+
+    total = len(trial.BENCHMARKS)
+    done = list(track(trial.run(calls, runs), "measuring", total=total, console=_talk, transient=True))
+    _out.width = max(_out.width, 100)
+    _out.print(trial.table(done))
+    for benchmark, _ in done:
+        _out.print(f"{benchmark.code}: {benchmark.sentence}", markup=False, style="dim")
+    _out.print(f"On {_CORES} cores, {platform.system()}, Python {platform.python_version()}.")
+    if figures is not None:
+        figures.write_text(json.dumps(trial.as_json(done), indent=1) + "\n", "utf-8")
 
 
 def _seeds(seeds: int, fresh: int) -> list[int]:
