@@ -1,33 +1,33 @@
-"""The balance: all claims of a bucket at once, so that with `unexplained` they add up to its drift.
+"""Attribution: the claims of all causes gathered, and balanced so that with `unexplained` they are the drift.
 
-Claims move from their point in proportion to their variance, inside their bounds, and `unexplained` competes
-with a variance of its own: least squares with one equality and box constraints, solved by a few clipping
-passes over all buckets together. What cannot be placed stays unexplained. A claim without variance, exact
-arithmetic on recorded facts, never moves.
+All claims of a place compete at once: they move from their point in proportion to their covariance, inside
+their bounds, and `unexplained` competes with a variance of its own. Rows of one item move together, over all
+token kinds and the count of requests. What cannot be placed stays unexplained. A claim without variance or
+rate, exact arithmetic on recorded facts, never moves.
 """
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
+from pipeline.balances import BALANCES
 from pipeline.cause import BUCKET, CLAIM_SCHEMA, Cause, Evidence
 from pipeline.errors import BalanceError
-
-_PASSES = 12
-"""Clipping passes; each fixes at least one claim of every bucket that is not settled yet."""
-
-UNEXPLAINED_SHARE = 0.01
-"""Standard deviation of the unexplained as a share of a bucket's traced plus metered tokens."""
+from pipeline.places import Array, Places, arrange
 
 _ORDER = list(dict.fromkeys([*BUCKET, "step", "trace_id", "span_id", *CLAIM_SCHEMA]))
 """All columns: whatever the order of causes and rows, there is one order of claims."""
+
+_PRIOR = ("rate_prior", "rate_error", "rate_low", "rate_high")
 
 
 def gather(evidence: Evidence, causes: Sequence[Cause]) -> pl.DataFrame:
     """Return the claims of all causes, with `step`, in one order whatever the order of the causes.
 
     Raises:
-        BalanceError: a cause returned other columns, or a point outside its own bounds.
+        BalanceError: a cause returned other columns, a point outside its own bounds, or a rate without its
+            prior or tokens; or two claims do not agree on the prior of a rate.
     """
     parts = []
     for cause in causes:
@@ -36,59 +36,70 @@ def gather(evidence: Evidence, causes: Sequence[Cause]) -> pl.DataFrame:
             raise BalanceError(
                 f"Cause {cause.code} returned columns {claim.schema}, not those of CLAIM_SCHEMA."
             )
-        wrong = claim.filter(
-            ~pl.col("claimed_tokens").is_between(pl.col("tokens_low"), pl.col("tokens_high"))
-        )
-        if wrong.height:
-            raise BalanceError(
-                f"Cause {cause.code} has {wrong.height} points outside their bounds: {wrong.row(0)}"
-            )
+        point = pl.col("claimed_tokens")
+        _refuse(cause, claim.filter(~point.is_between("tokens_low", "tokens_high")), "outside their bounds")
+        bare = pl.any_horizontal(pl.col("full_tokens", *_PRIOR).is_null())
+        told = claim.filter(pl.col("rate").is_not_null(), bare)
+        _refuse(cause, told, "with a rate but without its prior, error, bounds or full_tokens")
         parts.append(claim.with_columns(step=pl.lit(cause.code)))
     empty = CLAIM_SCHEMA.to_frame().with_columns(step=pl.lit("", pl.String))
-    return pl.concat([empty, *parts]).sort(_ORDER, nulls_last=True)
+    claims = pl.concat([empty, *parts]).sort(_ORDER, nulls_last=True)
+    _agree(claims)
+    return claims
 
 
-def balance(buckets: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
+def _refuse(cause: Cause, wrong: pl.DataFrame, what: str) -> None:
+    if wrong.height:
+        raise BalanceError(f"Cause {cause.code} has {wrong.height} points {what}: {wrong.row(0)}")
+
+
+def _agree(claims: pl.DataFrame) -> None:
+    """Every rate has one prior, whichever causes name it."""
+    rates = claims.filter(pl.col("rate").is_not_null()).group_by("rate", *_PRIOR).agg(pl.col("step").unique())
+    several = rates.filter(pl.len().over("rate") > 1).sort("rate", *_PRIOR)
+    if several.height:
+        name = several["rate"][0]
+        some = several.filter(pl.col("rate") == name)
+        causes = ", ".join(sorted(set(some["step"].explode())))
+        raise BalanceError(
+            f"Rate {name} has {some.height} different priors in the claims of {causes}: "
+            f"{some.select(_PRIOR).rows()[:2]}; all claims of a rate must state the same."
+        )
+
+
+def balance(
+    buckets: pl.DataFrame, claims: pl.DataFrame, counts: pl.DataFrame | None = None, method: str = "variance"
+) -> pl.DataFrame:
     """Return the claims with `tokens`: what the balance places, whole tokens within the bounds.
 
     `buckets` has one row per bucket with `drift_tokens`, `traced_tokens` and `metered_tokens`; every claim's
-    bucket is among them. The drift that the placed tokens leave is the unexplained.
+    bucket is among them. `claims` come from `learn`, or from `gather`, then at the priors of their rates.
+    `counts`: see `learn`. `method`: a key of BALANCES. The drift that the placed tokens leave is the
+    unexplained.
     """
-    state = claims.join(
-        buckets.select(
-            *BUCKET,
-            drift=pl.col("drift_tokens").cast(pl.Float64),
-            slack=((pl.col("traced_tokens") + pl.col("metered_tokens")) * UNEXPLAINED_SHARE).clip(1.0) ** 2,
-        ),
-        on=BUCKET,
-        how="left",
-        maintain_order="left",
-    )
-    if state["drift"].null_count():
-        raise BalanceError(
-            f"A claim names a bucket that does not exist: {state.filter(pl.col('drift').is_null()).row(0)}"
-        )
-    state = state.with_columns(
-        placed=pl.col("claimed_tokens").cast(pl.Float64), is_free=pl.col("variance") > 0
-    )
-    for _ in range(_PASSES):
-        if not state["is_free"].any():
-            break
-        state = _settle(state)
-    return state.with_columns(
-        tokens=pl.col("placed").round(0).cast(pl.Int64).clip(pl.col("tokens_low"), pl.col("tokens_high"))
-    ).drop("drift", "slack", "placed", "is_free")
+    places = arrange(buckets, claims, counts)
+    tokens = claims["claimed_tokens"].to_numpy().copy()
+    if method != "none" and len(places.claim):
+        placed = BALANCES[method](places, rates_of(places, claims), claims["step"])
+        is_claim = places.claim >= 0
+        tokens[places.claim[is_claim]] = _whole(places, placed)[is_claim]
+    return claims.with_columns(tokens=pl.Series(tokens, dtype=pl.Int64))
 
 
-def _settle(state: pl.DataFrame) -> pl.DataFrame:
-    """One pass: spread the residual over what is free, and fix what hits a bound."""
-    start = pl.when("is_free").then(pl.col("claimed_tokens").cast(pl.Float64)).otherwise("placed")
-    residual = pl.col("drift") - start.sum().over(BUCKET)
-    free_variance = pl.when("is_free").then("variance").otherwise(0.0)
-    weight = free_variance / (free_variance.sum().over(BUCKET) + pl.col("slack"))
-    moved = pl.when("is_free").then(start + residual * weight).otherwise("placed")
-    clipped = moved.clip(pl.col("tokens_low").cast(pl.Float64), pl.col("tokens_high").cast(pl.Float64))
-    return state.with_columns(wanted=moved, placed=clipped).with_columns(
-        is_free=pl.col("is_free") & (pl.col("wanted") == pl.col("placed"))
-        & (pl.col("wanted") != pl.col("placed")).any().over(BUCKET)
-    ).drop("wanted")  # fmt: skip
+def rates_of(places: Places, claims: pl.DataFrame) -> Array:
+    """Return the rate that the claims use for every rate of the places: learned, else its prior."""
+    if "posterior" not in claims.columns:
+        return places.rates["rate_prior"].to_numpy()
+    used = claims.filter(pl.col("rate").is_not_null()).group_by("rate").agg(pl.col("posterior").first())
+    return places.rates.join(used, on="rate", how="left", maintain_order="left")["posterior"].to_numpy()
+
+
+def _whole(places: Places, placed: Array) -> Array:
+    """Whole tokens whose sum by place and kind is the rounded sum, by largest remainder."""
+    cell = places.place * places.shape[1] + places.kind
+    exact = placed.round(6)
+    floor = np.floor(exact)
+    rows = pl.DataFrame({"cell": cell, "part": exact - floor})
+    extra = pl.col("part").sum().round(0).over("cell")
+    place = pl.col("part").rank("ordinal", descending=True).over("cell")
+    return np.asarray(floor + rows.select(place <= extra).to_series().to_numpy())
