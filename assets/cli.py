@@ -16,6 +16,7 @@ from rich.table import Table
 from assets import close as steps
 from assets import trials
 from assets.close import Published
+from assets.explain import explain
 from pipeline import preflight
 from pipeline.errors import ConfigError, TallystickError
 from pipeline.period import Month
@@ -119,6 +120,9 @@ def check(config: ConfigOption = _CONFIG) -> None:
 
 
 app.command()(trials.simulate)
+app.command()(trials.bench)
+
+app.command()(explain)
 
 
 def main() -> None:
