@@ -77,6 +77,8 @@ class Dialect:
     """Version range as `>=0.50,<0.63`; * matches all and the empty version."""
     cache_convention: CacheConvention = "inclusive"
     cache_breakdown: CacheBreakdown = "full"
+    includes_compaction: bool = False
+    """Whether logged counts already hold the provider's own compaction iterations."""
     shapes: tuple[Shape, ...] = (Shape(),)
     """In order; a span without usage that matches none is not an LLM span of this dialect."""
     quirks: tuple[Quirk, ...] = ()

@@ -1,7 +1,8 @@
 """What became of each call, in one word: the one cause that may explain its tokens, and how it failed.
 
 The fates exclude one another, the first that fits: not billed; the attempt was not the one whose answer was
-kept (retries); the client gave up (cancellations); it completed without usage (missing_usage); its counts are
+kept (retries); the client gave up (cancellations); it wrote a summary and says no usage (summary_compaction);
+it completed without usage (missing_usage); its counts are
 a local estimate (tokenizer_mismatch); else it agrees.
 """
 
@@ -18,6 +19,9 @@ SERVER_WORDS = ("internalserver", "serviceunavailable", "server_error", "apistat
 OVERLOAD_WORDS = ("overloaded",)
 REJECT_WORDS = ("badrequest", "invalid_request", "authentication", "permission", "notfound", "unprocessable",
                 "clienterror", "validationexception", "too_large")  # fmt: skip
+
+COMPACT_OPERATIONS = ("compact", "compaction")
+"""Operations that write the summary of a conversation."""
 
 _SILENT = ("absent", "false_zero")
 _CUT = ("partial", "placeholder")
@@ -114,6 +118,10 @@ def _fate() -> pl.Expr:
         .then(pl.lit("retries"))
         .when(failure.is_in(["cancelled", "timeout"]) & ~pl.col("is_doubtful"))
         .then(pl.lit("cancellations"))
+        .when(
+            pl.col("usage_quality").is_in([*_SILENT, *_CUT]) & pl.col("operation").is_in(COMPACT_OPERATIONS)
+        )
+        .then(pl.lit("summary_compaction"))
         .when(pl.col("usage_quality").is_in([*_SILENT, *_CUT]))
         .then(pl.lit("missing_usage"))
         .when(pl.col("usage_quality") == "estimated")

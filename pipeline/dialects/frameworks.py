@@ -22,6 +22,7 @@ LITELLM = Dialect(
             why="streams without a usage chunk are counted by token_counter, unmarked",
         ),
     ),
+    includes_compaction=True,
     rank=50,
     source="litellm 1.109 integrations/opentelemetry; attributes may sit on the parent span instead; v1 "
     "writes no cached tokens, v2 does, and its spans show them",
@@ -45,6 +46,7 @@ VERCEL = Dialect(
     scopes=("gen_ai",),
     cache_breakdown="lumped_writes",
     shapes=CONVENTIONAL,
+    includes_compaction=True,
     rank=55,
     source="packages/otel/src/open-telemetry.ts: invoke_agent and chat both carry usage",
 )
@@ -57,6 +59,7 @@ PYDANTIC_AI = Dialect(
         Shape("aggregate", name_prefixes=("agent run", "invoke_agent"), requires_usage=True),
         *CONVENTIONAL,
     ),
+    includes_compaction=True,
     rank=55,
     source="pydantic-ai 2.68: zero counts are omitted; older versions wrote totals on the agent run",
 )
