@@ -76,6 +76,10 @@ class Evidence:
     """Billing rules of the month: provider, failure_mode, billed, low, high, error."""
     facts: pl.DataFrame = field(default_factory=pl.DataFrame)
     """Requests of a per-request meter that were matched to a call, as pipeline/matching.py returns them."""
+    leftovers: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """Requests of an account's own log that are no call's, as pipeline/leftovers.py returns them."""
+    edges: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """Calls that the traces put just outside the month, in the bucket of the month that is next to them."""
     silences: pl.DataFrame = field(default_factory=pl.DataFrame)
     """core.silence inside metered buckets: application spans under which a call is missing."""
     counts: pl.DataFrame = field(default_factory=pl.DataFrame)
