@@ -54,10 +54,20 @@ def test_claims_are_within_their_own_bounds_and_words(
 ) -> None:
     busy = evidence(
         calls="""
-        call_id | span_id | input_uncached_tokens | cache_write_other_tokens | cache_breakdown | usage_quality
-        1       | s       | 900                   | 77                       | lumped_writes   | recorded
-        2       | u       | 700                   | null                     | none            | recorded
-        3       | v       | null                  | null                     | full            | absent
+        call_id | span_id | fate          | whole_output | input_uncached_tokens | cache_write_other_tokens | cache_breakdown
+        1       | s       | agrees        | 0            | 900                   | 77                       | lumped_writes
+        2       | u       | agrees        | 0            | 700                   | null                     | none
+        3       | v       | missing_usage | 50           | null                  | null                     | full
+        4       | w       | cancellations | 60           | null                  | null                     | full
+        """,
+        attempts="""
+        item | failure | whole_input_uncached | reason
+        a    | timeout | 900                  | why
+        """,
+        rules="""
+        provider | failure_mode | billed
+        *        | timeout      | 0.5
+        *        | completed    | 0.9
         """,
         corrections="""
         step            | token_kind | tokens | reason | call_id | trace_id | span_id

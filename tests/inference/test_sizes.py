@@ -1,0 +1,105 @@
+"""Expected tokens of answers that nobody recorded."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from pipeline.sizes import with_sizes
+from schemas.core import Call
+
+START = datetime(2026, 10, 5, 10, tzinfo=UTC)
+SCHEMA = pl.Schema(
+    {**Call.empty().schema, "fate": pl.String(), "failure": pl.String(), "attempts_made": pl.Int64()}
+)
+BASE = {
+    "provider": "openai", "account": "a", "scope": "a", "model": "m", "service_tier": "standard",
+    "service": "chat", "operation": "chat", "cache_breakdown": "full", "usage_quality": "recorded",
+    "fate": "agrees", "failure": "completed", "attempts_made": 1, "started_at": START, "ended_at": START,
+}  # fmt: skip
+LOST = {"fate": "missing_usage", "usage_quality": "absent"}
+
+
+def sized(*rows: dict[str, object], metered: dict[str, int] | None = None) -> pl.DataFrame:
+    frame = pl.DataFrame([{**BASE, "call_id": str(n), **row} for n, row in enumerate(rows)], schema=SCHEMA)
+    place = {name: BASE[name] for name in ("provider", "account", "scope", "model", "service_tier")}
+    counted = pl.DataFrame(
+        [{**place, "token_kind": kind, "tokens": n} for kind, n in (metered or {"output": 1}).items()]
+    )
+    return with_sizes(frame, counted).sort("call_id")
+
+
+def known(tokens_in: int, tokens_out: int, **facts: object) -> dict[str, object]:
+    return {"input_uncached_tokens": tokens_in, "output_tokens": tokens_out, **facts}
+
+
+def test_what_a_call_recorded_is_its_size_and_certain() -> None:
+    row = sized(known(1000, 50)).row(0, named=True)
+    assert (row["whole_input_uncached"], row["whole_output"]) == (1000, 50)
+    assert (row["whole_input_error"], row["whole_output_error"]) == (0, 0)
+
+
+def test_a_call_without_usage_is_as_large_as_its_siblings() -> None:
+    rows = [known(800, 40), known(1200, 60)] * 20
+    row = sized(*rows, LOST).filter(pl.col("fate") == "missing_usage").row(0, named=True)
+    assert row["whole_input_uncached"] == pytest.approx(1000)
+    assert row["whole_output"] == pytest.approx(50 * (1.25 * 30) / 30)
+    assert row["whole_input_error"] == pytest.approx(
+        202.5, abs=1
+    )  # sample deviation of 800 and 1200, 40 calls
+
+
+def test_unknown_input_is_split_over_kinds_as_the_meter_splits_it() -> None:
+    rows = [known(1000, 50)] * 10
+    meter = {"input_uncached": 600, "cache_read": 400, "output": 99}
+    row = sized(*rows, LOST, metered=meter).filter(pl.col("fate") == "missing_usage").row(0, named=True)
+    assert row["whole_input_uncached"] == pytest.approx(600)
+    assert row["whole_cache_read"] == pytest.approx(400)
+
+
+def test_a_turn_continues_the_context_of_its_conversation() -> None:
+    talk = {"conversation_id": "c"}
+    turns = [
+        known(1000, 100, **talk, started_at=START),
+        known(1150, 100, **talk, started_at=START + timedelta(minutes=1)),
+        known(1300, 100, **talk, started_at=START + timedelta(minutes=2)),
+        {**LOST, **talk, "started_at": START + timedelta(minutes=3)},
+    ]
+    row = sized(*turns).filter(pl.col("fate") == "missing_usage").row(0, named=True)
+    assert row["whole_input_uncached"] == 1300 + 100 + 50  # context, answer, and a message as usual
+
+
+def test_an_answer_without_usage_is_as_long_as_its_stream_took() -> None:
+    rows = [known(1000, n, ended_at=START + timedelta(seconds=1 + n / 100)) for n in range(100, 1100, 50)]
+    quick = {**LOST, "ended_at": START + timedelta(seconds=3)}
+    row = sized(*rows, quick).filter(pl.col("fate") == "missing_usage").row(0, named=True)
+    assert row["whole_output"] == pytest.approx(200)
+    assert row["whole_output_error"] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_closed_stream_had_made_what_its_time_allows() -> None:
+    rows = [known(1000, n, ended_at=START + timedelta(seconds=1 + n / 100)) for n in range(100, 1100, 50)]
+    closed = {
+        "fate": "cancellations", "failure": "cancelled", "usage_quality": "absent",
+        "ended_at": START + timedelta(seconds=4),
+    }  # fmt: skip
+    row = sized(*rows, closed).filter(pl.col("fate") == "cancellations").row(0, named=True)
+    assert row["made_output"] == pytest.approx(300)
+    assert row["whole_output"] > 300
+
+
+def test_a_duration_beyond_what_the_answer_explains_is_told() -> None:
+    rows = [known(1000, n, ended_at=START + timedelta(seconds=1 + n / 100)) for n in range(100, 1100, 50)]
+    slow = known(1000, 200, ended_at=START + timedelta(seconds=3 + 30), service_tier="standard")
+    excess = sized(*rows, slow)["excess_seconds"]
+    assert excess.drop_nulls().to_list() == pytest.approx([30])
+
+
+def test_lumped_cache_writes_are_split_as_the_meter_splits_them(
+    table: Callable[..., pl.DataFrame],
+) -> None:
+    row = known(100, 50, cache_write_other_tokens=1000, cache_breakdown="lumped_writes")
+    found = sized(row, metered={"cache_write_5m": 30, "cache_write_1h": 70}).row(0, named=True)
+    assert (found["whole_cache_write_5m"], found["whole_cache_write_1h"]) == (300, 700)
+    assert found["whole_cache_write_other"] == 0
