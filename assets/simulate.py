@@ -27,11 +27,8 @@ MONTH = "2026-10"
 BALANCED = "variance"
 """The balance of a close."""
 
-BALANCES: tuple[str, ...] = (BALANCED, "none", "sequence", "equal", "independent")
+BALANCES = (BALANCED, "none", "sequence", "equal", "independent")
 """The same claims, balanced in these ways, side by side."""
-
-if "balance" not in Rules._fields:
-    BALANCES = (BALANCED,)
 
 GRAINS = ("day", "hour", "minute")
 
@@ -164,18 +161,13 @@ def _simulate(plan: Plan) -> Outcome:
     def bridge(rules: Rules) -> pl.DataFrame:
         return explain_drift(calls, meters, MONTH, rules).bridge
 
-    bridges = {name: bridge(_with_balance(rules, name)) for name in BALANCES}
+    bridges = {name: bridge(rules._replace(balance=name)) for name in BALANCES}
     lacking = None
     if plan.drop:
         left = tuple(cause for cause in rules.causes if cause.code != plan.drop)
         lacking = dropped(truth, bridges[BALANCED], bridge(rules._replace(causes=left)), plan.drop)
     scores = {name: score(truth, frame) for name, frame in bridges.items()}
     return Outcome(plan, scores, cause_table(truth, bridges[BALANCED]), lacking)
-
-
-def _with_balance(rules: Rules, name: str) -> Rules:
-    changed: dict[str, Any] = {"balance": name} if "balance" in Rules._fields else {}
-    return rules._replace(**changed)
 
 
 def read_truth(path: Path) -> pl.DataFrame:
