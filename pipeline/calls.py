@@ -15,6 +15,7 @@ from pipeline.providers import PROVIDERS
 from pipeline.settings import Settings
 from pipeline.spans.application import Spans, Surroundings, added, surroundings
 from pipeline.spans.attempts import REPEATING, http_attempts
+from pipeline.spans.biller import SELF_HOSTED
 from pipeline.spans.corrections import corrections
 from pipeline.spans.dimensions import OWNER, meter_dimensions, owner_dimensions
 from pipeline.spans.grouping import Grouped, group_spans
@@ -107,7 +108,11 @@ def _placed(grouped: Grouped, nodes: pl.DataFrame, parent: pl.Series, context: C
     )
     calls = calls.with_columns(owner_dimensions(calls, nodes, parent, settings).get_columns())
     unbilled = fits(calls["service"], settings.unbilled_services)
-    return calls.with_columns(not_billed_reason(unbilled).alias("not_billed_reason"))
+    calls = calls.with_columns(not_billed_reason(unbilled).alias("not_billed_reason"))
+    return calls.with_columns(
+        pl.when(unbilled).then(pl.lit(SELF_HOSTED)).otherwise(name).alias(name)
+        for name in ("provider", "account", "scope")
+    )
 
 
 def _with_attempts(

@@ -83,6 +83,7 @@ def _facts(parts: _Parts, month: Month) -> dict[str, pl.DataFrame]:
         "recon.bucket": result.buckets,
         "recon.unmetered": result.unmetered,
         "recon.claim": result.claims,
+        "recon.rate": result.rates,
     }
 
 

@@ -82,6 +82,7 @@ TABLES: tuple[Table, ...] = (
             "core.metered",
         ),
     ),
+    Table(recon.LearnedRate, reads=("recon.claim", "recon.bucket"), exported="rates"),
     Table(recon.Bridge, reads=("recon.claim", "recon.bucket", "recon.expected_rate"), exported="bridge"),
     Table(recon.Tieout, reads=("core.billed", "core.metered", "recon.expected_rate"), exported="tieout"),
     Table(
