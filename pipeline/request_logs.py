@@ -1,0 +1,53 @@
+"""Request logs beside calls: which of them meter their account, and what they settle about a call."""
+
+import polars as pl
+
+from pipeline.metering.zones import day_start, local_day
+from schemas.types import ALL
+
+_ACCOUNT = ["provider", "account"]
+
+
+def with_meter(requests: pl.DataFrame, metered: pl.DataFrame) -> pl.DataFrame:
+    """Return core.request rows with `bucket_start_at`, the billing day, and `is_meter`.
+
+    `is_meter`: the log is what meters the account, so that a request that it does not list was not billed.
+    The log of a proxy beside a usage export is not: it proves what it lists and nothing else.
+    """
+    logs = metered.filter(pl.col("meter") == "requests").select(_ACCOUNT).unique()
+    return requests.join(
+        logs.with_columns(is_meter=pl.lit(value=True)), on=_ACCOUNT, how="left", maintain_order="left"
+    ).with_columns(
+        pl.col("is_meter").fill_null(value=False), bucket_start_at=day_start(local_day(pl.col("started_at")))
+    )
+
+
+def settled(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of calls under the provider and model that the meter names for them.
+
+    Scope and tier too where the log is the account's meter and tells them. To be done before rows are placed
+    in buckets; rows need `call_id`.
+    """
+    told = facts.filter(pl.col("is_kept") & (pl.col("part") == "message")).select(
+        "call_id",
+        _provider="provider",
+        _model=pl.when(pl.col("model") != "unknown").then("model"),
+        _scope=pl.when(pl.col("is_meter") & (pl.col("scope") != pl.col("account"))).then("scope"),
+        _service_tier=pl.when(pl.col("is_meter") & (pl.col("service_tier") != ALL)).then("service_tier"),
+    )
+    names = ["provider", "model", "scope", "service_tier"]
+    joined = rows.join(told, on="call_id", how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce(f"_{name}", name).alias(name) for name in names).select(
+        rows.columns
+    )
+
+
+def is_matched(calls: pl.DataFrame, facts: pl.DataFrame, requests: pl.DataFrame) -> pl.Series:
+    """Return for each call whether a per-request meter tells its tokens: those of its request, or none."""
+    logs = requests.filter("is_meter").select(_ACCOUNT).unique()
+    kept = facts.filter("is_kept").select("call_id").unique()
+    told = calls.select(
+        pl.col("call_id").is_in(kept["call_id"].implode())
+        | pl.struct(_ACCOUNT).is_in(logs.to_struct().implode())
+    )
+    return told.to_series().alias("is_matched")
