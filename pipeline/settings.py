@@ -123,6 +123,25 @@ class Price(_Section):
     service_tier: str = "standard"
 
 
+class Sampling(_Section):
+    """A share of traces that a sampler keeps without a mark on their spans; the first match counts."""
+
+    service: str = "*"
+    """Glob of the service name."""
+    probability: Decimal
+    """Share of traces that are kept: 0.1 where one in ten is."""
+
+    @field_validator("probability")
+    @classmethod
+    def _is_a_share(cls, value: Decimal) -> Decimal:
+        if not 0 < value <= 1:
+            raise ValueError(
+                f"{value} is not a share of traces that are kept; write a number above 0 and up to 1, "
+                "for example 0.1 where one trace in ten is kept"
+            )
+        return value
+
+
 class Materiality(_Section):
     """A finding is material when it passes both bounds."""
 
@@ -149,6 +168,7 @@ class Settings(_Section):
     identity: Identity = Identity()
     models: Models = Models()
     prices: tuple[Price, ...] = ()
+    sampling: tuple[Sampling, ...] = ()
     unbilled_services: tuple[str, ...] = ()
     """Globs of services whose calls nobody bills: they talk to a mock or a model of your own."""
     exchange_rates: dict[str, Decimal] = {}
