@@ -9,8 +9,9 @@ import polars as pl
 from pipeline.billing_rules import rules_frame
 from pipeline.calls import Calls
 from pipeline.cause import BUCKET, Evidence
+from pipeline.conversations import compact_requests
 from pipeline.extra_attempts import extra_attempts
-from pipeline.fates import AGREES, with_fates
+from pipeline.fates import AGREES, COMPACT_OPERATIONS, with_fates
 from pipeline.grid import Grid, Placed
 from pipeline.meters import Meters
 from pipeline.sizes import with_sizes
@@ -96,9 +97,17 @@ def evidence_of(calls: Calls, meters: Meters, ground: Ground, month: str, facts:
         cache_writes=dict(facts.cache_writes),
         owners=dict(facts.owners),
         rules=rules_frame(date(year, number, _LAST_DAY)),
-        silences=sized.filter(pl.col("fate") == _SILENT),
+        silences=_named(sized.filter(pl.col("fate") == _SILENT), calls.attempts),
         counts=request_counts(meters.metered, own),
     )
+
+
+def _named(silences: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:
+    """Call the requests that compact a conversation by their name, whatever else the service calls."""
+    compacting = compact_requests(attempts).with_columns(is_compact=pl.lit(value=True))
+    found = silences.join(compacting, on=["trace_id", "span_id"], how="left", maintain_order="left")
+    operation = pl.when(pl.col("is_compact")).then(pl.lit(COMPACT_OPERATIONS[0])).otherwise("operation")
+    return found.with_columns(operation=operation).drop("is_compact")
 
 
 def _embeddings(calls: pl.DataFrame) -> pl.Series:

@@ -3,6 +3,7 @@
 import polars as pl
 
 from pipeline.cause import BUCKET, CLAIM_SCHEMA, OWNER, claims
+from pipeline.fates import COMPACT_OPERATIONS
 from pipeline.sizes import INPUT_KINDS, OUTPUT_KINDS, WHOLE
 from schemas.types import TOKEN_KINDS
 
@@ -153,7 +154,7 @@ def silent(silences: pl.DataFrame, cause: str) -> pl.DataFrame:
     """Return calls without a span of their own, with the tokens that one of two causes may claim of them.
 
     Where an HTTP span tells of a cancelled task, all is a cancellation. Where HTTP requests are traced and
-    none is seen, the spans were lost.
+    none is seen, the spans were lost. Requests to compact a conversation are left to their own cause.
     """
     if silences.is_empty():
         return silences
@@ -168,7 +169,8 @@ def silent(silences: pl.DataFrame, cause: str) -> pl.DataFrame:
         .otherwise(_GIVEN_UP)
     )
     weight = (share if cause == "cancellations" else 1 - share) * pl.col("expected_calls")
-    found = silences.with_columns(_weight=weight).filter(pl.col("_weight") > 0)
+    is_summary = pl.col("operation").is_in(COMPACT_OPERATIONS).fill_null(value=False)
+    found = silences.with_columns(_weight=weight).filter((pl.col("_weight") > 0) & ~is_summary)
     spread = (1 - pl.col("_weight")).clip(0.0)
     return found.with_columns(
         *[(pl.col(name) * pl.col("_weight")).alias(name) for name in WHOLE],

@@ -8,6 +8,7 @@ from pipeline.causes import (
     missing_usage,
     not_billed,
     retries,
+    summary_compaction,
     uninstrumented,
 )
 
@@ -18,6 +19,7 @@ CAUSES: tuple[Cause, ...] = (
     retries.CAUSE,
     cancellations.CAUSE,
     missing_usage.CAUSE,
+    summary_compaction.CAUSE,
     uninstrumented.CAUSE,
 )
 """In the order of the page; the order means nothing else."""

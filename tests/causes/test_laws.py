@@ -54,11 +54,11 @@ def test_claims_are_within_their_own_bounds_and_words(
 ) -> None:
     busy = evidence(
         calls="""
-        call_id | span_id | fate          | whole_output | input_uncached_tokens | cache_write_other_tokens | cache_breakdown
-        1       | s       | agrees        | 0            | 900                   | 77                       | lumped_writes
-        2       | u       | agrees        | 0            | 700                   | null                     | none
-        3       | v       | missing_usage | 50           | null                  | null                     | full
-        4       | w       | cancellations | 60           | null                  | null                     | full
+        call_id | span_id | fate          | whole_output | input_uncached_tokens | cache_write_other_tokens | cache_breakdown | compaction_output_tokens
+        1       | s       | agrees        | 0            | 900                   | 77                       | lumped_writes   | 4
+        2       | u       | agrees        | 0            | 700                   | null                     | none            | null
+        3       | v       | missing_usage | 50           | null                  | null                     | full            | null
+        4       | w       | cancellations | 60           | null                  | null                     | full            | null
         """,
         attempts="""
         item | failure | whole_input_uncached | reason

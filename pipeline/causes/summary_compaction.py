@@ -1,0 +1,218 @@
+"""Summary compaction: context summaries that the provider billed and the trace did not record."""
+
+from datetime import timedelta
+
+import polars as pl
+
+from pipeline.cause import BUCKET, CLAIM_SCHEMA, OWNER, Cause, Evidence, claims
+from pipeline.conversations import SERVICE, around, falls, is_labelled, with_talk
+from pipeline.dialects import DIALECTS
+from pipeline.expected import claims_of
+from pipeline.sizes import WHOLE
+
+_PLACE = [name for name in BUCKET if name != "token_kind"]
+_INCLUDING = [dialect.code for dialect in DIALECTS if dialect.includes_compaction]
+
+_SIZES = (*WHOLE, "whole_input_error", "whole_output_error")
+_RATE = ("rate", "rate_prior", "rate_error", "rate_low", "rate_high")
+
+_INPUT_ERROR = 0.1
+"""Relative error of a summary's input: an instruction is added, and the system prompt may be left out."""
+_OUTPUT_ERROR = 0.35
+_CACHED = (0.1, 0.3)
+"""How much of the conversation's usual cache share a summary reads, and its error: most agents send it with
+another system prompt and without tools, so that no prefix fits; some keep the prefix."""
+_LEAST_SUMMARY, _USUAL_SUMMARY, _MOST_SUMMARY = 50.0, 0.1, 0.5
+"""Tokens; share of the context; share of the context."""
+_SURE, _UNSURE = (0.9, 0.15), (0.5, 0.3)
+"""Chance that a fall was a summary and not old turns thrown away, and its error: for services whose contexts
+fall whenever they reach a limit and stay above what a first turn sends, and for others."""
+_LEAST_FALLS = 3
+_MOSTLY = 0.5
+
+
+def claim(evidence: Evidence) -> pl.DataFrame:
+    """Compaction iterations on spans, seen summaries without usage, and summaries that only a fall shows.
+
+    Iterations are exact, but for the kind of their input where the service uses a cache: then bounded. The
+    others are estimated: the input of a summary is the context before it, its output what the next turn
+    sends beyond what first turns send.
+    """
+    requests = _requests(evidence)
+    return pl.concat([_iterations(evidence.calls), _known(evidence, requests), _unseen(evidence, requests)])
+
+
+def _iterations(calls: pl.DataFrame) -> pl.DataFrame:
+    """What the provider's own compactions used, where the span says so beside its counts."""
+    cached = (
+        pl.col("cache_read_tokens").fill_null(0).sum() / pl.col("input_uncached_tokens").sum().clip(1)
+    ).over(SERVICE)
+    told = calls.with_columns(_cached=(cached / (1 + cached)).fill_null(0.0)).filter(
+        ~pl.col("dialect").is_in(_INCLUDING).fill_null(value=False) & pl.col("not_billed_reason").is_null()
+    )
+    rows = told.select(
+        *_PLACE, *OWNER, "trace_id", "span_id", "_cached",
+        input_uncached="compaction_input_tokens", output="compaction_output_tokens",
+        item=pl.format("compaction/{}", "call_id"),
+        reason=pl.lit("compaction iteration, billed beside the counts of the span"),
+    ).unpivot(
+        on=["input_uncached", "output"],
+        index=[*_PLACE, *OWNER, "trace_id", "span_id", "_cached", "item", "reason"],
+        variable_name="token_kind", value_name="tokens",
+    )  # fmt: skip
+    read = (pl.col("token_kind") == "input_uncached") & (pl.col("_cached") > 0)
+    least = (pl.col("tokens") * (1 - pl.col("_cached"))).floor().cast(pl.Int64)
+    return claims(
+        rows.filter(pl.col("tokens") > 0).with_columns(
+            tokens_low=pl.when(read).then(least).otherwise("tokens"),
+            basis=pl.when(read).then(pl.lit("bounded")).otherwise(pl.lit("exact")),
+        )
+    )
+
+
+def _requests(evidence: Evidence) -> pl.DataFrame:
+    """HTTP requests to compact a conversation that have no span of a call, by the chance of their place."""
+    silences = evidence.silences
+    if silences.is_empty():
+        return with_talk(evidence.calls.clear(), evidence.calls).with_columns(expected_calls=pl.lit(1.0))
+    return with_talk(silences.filter(is_labelled() & pl.col("error_type").is_null()), evidence.calls)
+
+
+def _known(evidence: Evidence, requests: pl.DataFrame) -> pl.DataFrame:
+    """Summaries that are seen and say no usage: labelled calls, and requests to compact a conversation.
+
+    Of a conversation without turns nothing is known but what calls of the service usually use.
+    """
+    calls = evidence.calls
+    columns = [
+        *_PLACE, *OWNER, "talk_id", "started_at", "trace_id", "span_id", *_SIZES, "expected_calls"
+    ]  # fmt: skip
+    silent = calls.filter((pl.col("fate") == "summary_compaction") & ~pl.col("is_matched"))
+    labelled = with_talk(silent, calls).with_columns(expected_calls=pl.lit(1.0))
+    events = pl.concat([labelled.select(columns), requests.select(columns)])
+    if events.is_empty():
+        return CLAIM_SCHEMA.to_frame()
+    sized = _sized(around(events, calls).with_columns(after=pl.lit(0, pl.Int64), early=pl.lit(0.0)))
+    is_told = pl.col("before").is_not_null()
+    size = [pl.when(is_told).then(f"own_{name}").otherwise(name) for name in _SIZES]
+    return claims_of(
+        sized.with_columns(
+            *[
+                (value * pl.col("expected_calls")).alias(name)
+                for value, name in zip(size, _SIZES, strict=True)
+            ],
+            *[pl.lit(None, CLAIM_SCHEMA[name]).alias(name) for name in _RATE],
+            is_chance=pl.lit(value=False),
+            item=pl.format("summary/{}", "span_id"),
+            requests="expected_calls",
+            basis=pl.lit("estimated"),
+            evidence_count=pl.lit(1),
+            reason=pl.lit("a summary of the conversation whose span has no usage"),
+        )
+    )
+
+
+def _unseen(evidence: Evidence, requests: pl.DataFrame) -> pl.DataFrame:
+    """Summaries of which only the fall of the context tells, at the start of the call that came next."""
+    found = falls(evidence.calls, requests)
+    if found.is_empty():
+        return CLAIM_SCHEMA.to_frame()
+    step = pl.col("growth") + pl.col("answer")
+    passed = (pl.col("before") >= pl.col("limit")).fill_null(value=True) | (pl.col("gap") == 0)
+    sized = _sized(
+        found.with_columns(
+            after=pl.when(passed).then("gap").otherwise(0),
+            early=pl.when(passed).then(0.0).otherwise(pl.col("gap") * step),
+            next_call_id=pl.when(passed).then("next_call_id").otherwise("call_id"),
+        )
+    )
+    return claims_of(
+        _placed(_with_chance(sized), evidence).with_columns(
+            *[pl.col(f"own_{name}").alias(name) for name in _SIZES],
+            item=pl.format("summary/{}/{}", "talk_id", "next_call_id"),
+            requests=pl.lit(1.0),
+            basis=pl.lit("estimated"),
+            evidence_count=pl.lit(1),
+            reason=pl.lit("the conversation's context fell and no summary call was traced"),
+        )
+    )
+
+
+def _placed(found: pl.DataFrame, evidence: Evidence) -> pl.DataFrame:
+    """Move each row to the time step in which the call that came next started; calls stand where they end."""
+    calls = evidence.calls
+    step = (
+        pl.col("bucket_end_at") - pl.col("bucket_start_at")
+        if "bucket_end_at" in calls.columns
+        else timedelta(days=1)
+    )
+    at = calls.select(
+        "span_id", "bucket_start_at", _step=step, _at="started_at", next_call_id="call_id",
+    )  # fmt: skip
+    first = evidence.metered["bucket_start_at"].min()
+    rows = found.drop("bucket_start_at", "span_id").join(at, on="next_call_id", maintain_order="left")
+    late = (pl.col("bucket_start_at") - pl.col("_at")).dt.total_microseconds().clip(0)
+    steps = (late / pl.col("_step").dt.total_microseconds()).ceil().cast(pl.Int64)
+    earlier = pl.col("bucket_start_at") - pl.col("_step") * steps
+    return rows.with_columns(
+        bucket_start_at=pl.when(earlier >= first).then(earlier).otherwise("bucket_start_at")
+    )
+
+
+def _sized(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add `own_whole_<kind>` and errors: what the summary of a conversation of this size used.
+
+    `early`: what the conversation grew by between the last known turn and the summary. `after`: turns of
+    unknown size between the summary and the next known one.
+    """
+    size = pl.col("before") + pl.col("early")
+    step = pl.col("growth") + pl.col("answer")
+    beyond = pl.col("input") - pl.col("first_input") - pl.col("after") * step
+    usual = pl.when(beyond > _LEAST_SUMMARY).then(beyond).median().over(SERVICE)
+    output = pl.coalesce(pl.when(beyond > _LEAST_SUMMARY).then(beyond), usual, _USUAL_SUMMARY * size).clip(
+        _LEAST_SUMMARY, pl.max_horizontal(_MOST_SUMMARY * size, _LEAST_SUMMARY)
+    )
+    cached = pl.col("cached").fill_null(0.0)
+    rows = rows.with_columns(_size=size, _summary=output, _cached=cached)
+    wide = {f"own_{name}": pl.lit(0.0) for name in WHOLE}
+    wide["own_whole_input_uncached"] = pl.col("_size") * (1 - _CACHED[0] * pl.col("_cached"))
+    wide["own_whole_cache_read"] = pl.col("_size") * _CACHED[0] * pl.col("_cached")
+    wide["own_whole_output"] = pl.col("_summary")
+    relative = (_INPUT_ERROR**2 + (_CACHED[1] * pl.col("_cached")) ** 2).sqrt()
+    spread = (pl.col("first_error").fill_null(0.0) ** 2 + (_OUTPUT_ERROR * pl.col("_summary")) ** 2).sqrt()
+    return rows.with_columns(
+        **wide,
+        own_whole_input_error=((pl.col("_size") * relative) ** 2 + (pl.col("early") / 2) ** 2).sqrt(),
+        own_whole_output_error=spread,
+    )
+
+
+def _with_chance(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add the rate: the share of a service's falls that were summaries and not old turns thrown away."""
+    beyond = (pl.col("input") - pl.col("first_input")).median().over(SERVICE)
+    is_sure = (
+        (pl.col("policy") >= _MOSTLY)
+        & (pl.col("fall_count") >= _LEAST_FALLS)
+        & (beyond > _LEAST_SUMMARY)
+        & ~pl.col("dialect").is_in(_INCLUDING)
+    )
+    sure = is_sure.fill_null(value=False).all().over("service")
+    return rows.with_columns(
+        rate=pl.format("summary/unseen/{}", "service"),
+        rate_prior=pl.when(sure).then(_SURE[0]).otherwise(_UNSURE[0]),
+        rate_error=pl.when(sure).then(_SURE[1]).otherwise(_UNSURE[1]),
+        rate_low=pl.lit(0.02),
+        rate_high=pl.lit(0.98),
+        is_chance=pl.lit(value=True),
+    )
+
+
+CAUSE = Cause(
+    code="summary_compaction",
+    title="Summaries of long conversations",
+    sentence="A model was asked to shorten a long conversation; the provider billed the whole conversation "
+    "once more, and the trace holds no usage of it.",
+    advice="Send summary calls through the traced client and label them, and summarise with a cheaper model "
+    "or later.",
+    claim=claim,
+)
