@@ -21,7 +21,8 @@ _BASE, _METERED = "_base", "_metered"
 def claims_from_facts(evidence: Evidence, step: str) -> pl.DataFrame:
     """Return the exact claims of one step of the bridge that a per-request meter proves.
 
-    - its fate: what the meter counted for a matched call less what was recorded, in the request's time step;
+    - its fate: what the meter counted for a matched call less what was recorded, in the request's time step
+      (of a call that seemed to agree: `duplicate_spans`, `reasoning` or `missing_usage`, by sign and kind);
     - `cache_convention`: the part of it that stands in another kind of input, adding up to zero;
     - `retries`: requests of attempts that were not kept;
     - `summary_compaction`, else `missing_usage`: iterations beside the message;
@@ -90,19 +91,39 @@ def _with_convention(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _differences(rows: pl.DataFrame, step: str) -> pl.DataFrame:
-    """Metered less recorded of the calls of one fate, or the part of all calls in other kinds of input."""
-    moved = [_PLAIN, *_CACHED]
+    """Metered less recorded of one step, or what stands in other kinds of input."""
+    moves = {name: pl.col(f"_moved_{name}") for name in (_PLAIN, *_CACHED)}
     if step == "cache_convention":
-        wide = [pl.col(f"_moved_{name}").alias(name) for name in moved]
-        wide += [pl.lit(0, pl.Int64).alias(name) for name in KIND_COLUMNS if name not in moved]
-        counts = pl.lit(0.0)
+        wide = [moves.get(name, pl.lit(0, pl.Int64)).alias(name) for name in KIND_COLUMNS]
+        is_request = pl.lit(value=False)
     else:
-        rows = rows.filter(pl.col("fate") == step)
-        wide = [pl.col(name) - pl.col(f"_moved_{name}") for name in moved]
-        counts = (~pl.col("is_meter") & ~pl.col("fate").is_in(_ANSWERED)).cast(pl.Float64)
+        rest = {name: pl.col(name) - moves.get(name, 0) for name in KIND_COLUMNS}
+        wide = [
+            pl.when(_cause(name, tokens) == step).then(tokens).otherwise(0).alias(name)
+            for name, tokens in rest.items()
+        ]
+        is_request = ~pl.col("is_meter") & ~pl.col("fate").is_in(_ANSWERED) & (pl.col("fate") == step)
     reason = pl.format("per-request meter, matched by {}", pl.col("how").str.replace("_", " "))
-    table = rows.with_columns(wide).with_columns(counts.alias("requests"), reason=reason)
+    table = rows.with_columns(*wide, requests=is_request.cast(pl.Float64), reason=reason)
     return _long(table.with_columns(bucket_start_at="request_at"))
+
+
+def _cause(name: str, tokens: pl.Expr) -> pl.Expr:
+    """The step of a difference: the call's fate; where it seemed to agree, what the difference looks like.
+
+    Less than recorded: the instrumentation counted twice. More output than recorded: the answer was recorded
+    without its reasoning. More of what was not recorded at all: its usage is missing.
+    """
+    is_short = pl.lit(name.startswith("output")) & (pl.col(f"{name}{_BASE}") > 0)
+    return (
+        pl.when(pl.col("fate") != "agrees")
+        .then("fate")
+        .when(tokens < 0)
+        .then(pl.lit("duplicate_spans"))
+        .when(is_short)
+        .then(pl.lit("reasoning"))
+        .otherwise(pl.lit("missing_usage"))
+    )
 
 
 def _long(rows: pl.DataFrame) -> pl.DataFrame:
