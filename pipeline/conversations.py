@@ -28,6 +28,8 @@ _MOST_FALLS = 0.35
 """Share of turns above which falls are no saw-tooth: calls that have nothing to do with one another."""
 _LEAST_GROWTH = 2
 """Turns that carry the context on before a first fall is believed."""
+_NEARLY_ALWAYS = 0.8
+"""Share of turns at the limit that must fall before one is believed that was not seen."""
 _COMPACT_PATH = "/responses/compact"
 """OpenAI's call that compacts a conversation: billed by itself, and no instrumentation gives it a span."""
 
@@ -66,7 +68,7 @@ def turns(calls: pl.DataFrame) -> pl.DataFrame:
     return (
         talks.with_columns(input=pl.when(known).then(INPUT), visible=pl.coalesce(seen, usual, 0.0))
         .with_columns(context=pl.col("input") + pl.col("visible"))
-        .sort(*TALK, "model", "started_at", "call_id")
+        .sort(*TALK, "account", "model", "started_at", "call_id")
         .with_columns(talk=pl.struct(*TALK, "account", "model").rle_id())
     )
 
@@ -74,13 +76,14 @@ def turns(calls: pl.DataFrame) -> pl.DataFrame:
 def falls(calls: pl.DataFrame, requests: pl.DataFrame) -> pl.DataFrame:
     """Return one row per fall of a conversation's context without a recorded compaction.
 
-    Each is the first turn with known input after the fall, plus the context before it (`before`), turns of
-    unknown size in between (`gap`), the call that came next (`next_call_id`), what the service's first turns
-    send (`first_input`, `first_error`), what a turn adds (`growth`, `answer`), the share of input that is
-    `cached`, the context at which the service's conversations fall (`limit`) and `policy`: of the turns that
-    had reached it, the share that fell. A conversation that reached the limit and of whose further turns
-    no input is known is a fall with an unknown `input`. `requests`: requests to compact a conversation that
-    have no span of a call, with `service`, `talk_id` and `started_at`.
+    Each is the first turn with known input after the fall, plus the context before it (`before`), the answer
+    before it (`answered`), turns of unknown size in between (`gap`), the call that came next
+    (`next_call_id`), what the service's first turns send (`first_input`, `first_error`), what a turn adds
+    (`growth`, `answer`), the share of input that is `cached`, the context at which the service's
+    conversations fall (`limit`) and `policy`: of the turns that had reached it, the share that fell. A
+    conversation that reached the limit and of whose further turns no input is known is a fall with an unknown
+    `input`. `requests`: requests to compact a conversation that have no span of a call, with `service`,
+    `talk_id` and `started_at`.
     """
     found = turns(calls)
     pairs = _with_service(_pairs(found, _events(calls, requests)))
@@ -125,6 +128,7 @@ def _last(pairs: pl.DataFrame) -> pl.DataFrame:
     """Conversations that reached the limit and went on without usage: the fall itself was not seen."""
     is_last = pl.col("position") == pl.len().over("talk") - 1
     reached = (pl.col("context") >= pl.col("limit")) & pl.col("later_call_id").is_not_null()
+    reached = reached & (pl.col("policy") >= _NEARLY_ALWAYS)
     return pairs.filter(is_last & reached.fill_null(value=False)).with_columns(
         before="context",
         gap=pl.lit(0, pl.Int64),
@@ -148,6 +152,7 @@ def _pairs(found: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     known = rows.filter(pl.col("context").is_not_null()).with_columns(
         before=pl.col("context").shift(1).over("talk"),
         began=pl.col("started_at").shift(1).over("talk"),
+        answered=pl.col("visible").shift(1).over("talk"),
         gap=pl.col("row") - pl.col("row").shift(1).over("talk") - 1,
         next_call_id=pl.col("later_call_id").shift(1).over("talk"),
         position=row.over("talk"),

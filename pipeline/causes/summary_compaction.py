@@ -8,7 +8,7 @@ from pipeline.cause import BUCKET, CLAIM_SCHEMA, OWNER, Cause, Evidence, claims
 from pipeline.conversations import SERVICE, around, falls, is_labelled, with_talk
 from pipeline.dialects import DIALECTS
 from pipeline.expected import claims_of
-from pipeline.sizes import WHOLE
+from pipeline.sizes import INPUT, WHOLE
 
 _PLACE = [name for name in BUCKET if name != "token_kind"]
 _INCLUDING = [dialect.code for dialect in DIALECTS if dialect.includes_compaction]
@@ -24,11 +24,16 @@ _CACHED = (0.1, 0.3)
 another system prompt and without tools, so that no prefix fits; some keep the prefix."""
 _LEAST_SUMMARY, _USUAL_SUMMARY, _MOST_SUMMARY = 50.0, 0.1, 0.5
 """Tokens; share of the context; share of the context."""
-_SURE, _UNSURE = (0.9, 0.15), (0.5, 0.3)
-"""Chance that a fall was a summary and not old turns thrown away, and its error: for services whose contexts
-fall whenever they reach a limit and stay above what a first turn sends, and for others."""
-_LEAST_FALLS = 3
+_SURE, _UNSURE, _TRACED = (0.9, 0.15), (0.5, 0.3), (0.1, 0.15)
+"""Chance that a fall was an untraced summary, and its error: for services whose contexts fall whenever
+they reach a limit, to somewhat more than what a first turn sends; for others; and for those whose summaries
+are traced as ordinary answers."""
+_LEAST_FALLS, _ENOUGH = 3, 8
 _MOSTLY = 0.5
+_MOST_LEFT = 0.4
+"""Share of the context that a summary leaves at most; where more is left, old turns were dropped instead."""
+_ALIKE = 0.8
+"""Correlation of the answers before falls with the inputs after them."""
 
 
 def claim(evidence: Evidence) -> pl.DataFrame:
@@ -44,10 +49,8 @@ def claim(evidence: Evidence) -> pl.DataFrame:
 
 def _iterations(calls: pl.DataFrame) -> pl.DataFrame:
     """What the provider's own compactions used, where the span says so beside its counts."""
-    cached = (
-        pl.col("cache_read_tokens").fill_null(0).sum() / pl.col("input_uncached_tokens").sum().clip(1)
-    ).over(SERVICE)
-    told = calls.with_columns(_cached=(cached / (1 + cached)).fill_null(0.0)).filter(
+    cached = pl.col("cache_read_tokens").fill_null(0).sum() / INPUT.sum()
+    told = calls.with_columns(_cached=cached.over(SERVICE).fill_nan(0.0).fill_null(0.0)).filter(
         ~pl.col("dialect").is_in(_INCLUDING).fill_null(value=False) & pl.col("not_billed_reason").is_null()
     )
     rows = told.select(
@@ -147,10 +150,12 @@ def _placed(found: pl.DataFrame, evidence: Evidence) -> pl.DataFrame:
         else timedelta(days=1)
     )
     at = calls.select(
-        "span_id", "bucket_start_at", _step=step, _at="started_at", next_call_id="call_id",
+        "trace_id", "span_id", "bucket_start_at", _step=step, _at="started_at", next_call_id="call_id",
     )  # fmt: skip
     first = evidence.metered["bucket_start_at"].min()
-    rows = found.drop("bucket_start_at", "span_id").join(at, on="next_call_id", maintain_order="left")
+    rows = found.drop("bucket_start_at", "trace_id", "span_id").join(
+        at, on="next_call_id", maintain_order="left"
+    )
     late = (pl.col("bucket_start_at") - pl.col("_at")).dt.total_microseconds().clip(0)
     steps = (late / pl.col("_step").dt.total_microseconds()).ceil().cast(pl.Int64)
     earlier = pl.col("bucket_start_at") - pl.col("_step") * steps
@@ -188,19 +193,31 @@ def _sized(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_chance(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add the rate: the share of a service's falls that were summaries and not old turns thrown away."""
-    beyond = (pl.col("input") - pl.col("first_input")).median().over(SERVICE)
+    """Add the rate: the share of a service's falls that were summaries outside the trace.
+
+    Where the turn after a fall is as long as the answer before it makes it, that answer was the summary: its
+    call was traced like any other.
+    """
+    beyond = pl.col("input") - pl.col("first_input")
     is_sure = (
         (pl.col("policy") >= _MOSTLY)
         & (pl.col("fall_count") >= _LEAST_FALLS)
-        & (beyond > _LEAST_SUMMARY)
-        & ~pl.col("dialect").is_in(_INCLUDING)
+        & (beyond.median() > _LEAST_SUMMARY)
+        & ((beyond / pl.col("before")).median() <= _MOST_LEFT)
+        & pl.col("dialect").is_in(_INCLUDING).any().not_()
     )
-    sure = is_sure.fill_null(value=False).all().over("service")
+    is_traced = (pl.corr("answered", "input") > _ALIKE) & (pl.col("fall_count") >= _ENOUGH)
+    rows = rows.with_columns(
+        _sure=is_sure.fill_null(value=False).over(SERVICE),
+        _traced=is_traced.fill_null(value=False).over(SERVICE),
+    ).with_columns(pl.col("_sure").all().over("service"), pl.col("_traced").all().over("service"))
+    prior, error = (
+        pl.when("_traced").then(_TRACED[n]).when("_sure").then(_SURE[n]).otherwise(_UNSURE[n]) for n in (0, 1)
+    )
     return rows.with_columns(
         rate=pl.format("summary/unseen/{}", "service"),
-        rate_prior=pl.when(sure).then(_SURE[0]).otherwise(_UNSURE[0]),
-        rate_error=pl.when(sure).then(_SURE[1]).otherwise(_UNSURE[1]),
+        rate_prior=prior,
+        rate_error=error,
         rate_low=pl.lit(0.02),
         rate_high=pl.lit(0.98),
         is_chance=pl.lit(value=True),
