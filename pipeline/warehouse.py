@@ -59,6 +59,7 @@ class Warehouse:
         connection = _connect(":memory:" if path is None else _made(path), wait_seconds)
         try:
             connection.execute("set TimeZone = 'UTC'")
+            connection.execute("set enable_progress_bar = false")  # it would stand in what a command prints
             warehouse = cls(connection)
             warehouse._create_tables()
             yield warehouse

@@ -77,3 +77,9 @@ def test_whoever_waits_in_vain_is_told_for_whom(tmp_path: Path) -> None:
             pass
     finally:
         process.join()
+
+
+def test_a_slow_query_draws_no_progress_bar_into_what_a_command_prints() -> None:
+    with Warehouse.open(None) as warehouse:
+        shown = warehouse.query("select current_setting('enable_progress_bar') as is_shown")
+    assert shown["is_shown"].to_list() == [False]
