@@ -19,6 +19,7 @@ from pipeline.spans.biller import SELF_HOSTED
 from pipeline.spans.corrections import corrections
 from pipeline.spans.dimensions import OWNER, meter_dimensions, owner_dimensions
 from pipeline.spans.grouping import Grouped, group_spans
+from pipeline.spans.lineage import lineage
 from pipeline.spans.occurrences import Occurrences, occurrences, traced_rows
 from pipeline.spans.recognise import recognise
 from pipeline.spans.silent import ORDER, silences
@@ -107,6 +108,7 @@ def _placed(grouped: Grouped, nodes: pl.DataFrame, parent: pl.Series, context: C
         meter_dimensions(calls, settings, context.known_models, context.providers).get_columns()
     )
     calls = calls.with_columns(owner_dimensions(calls, nodes, parent, settings).get_columns())
+    calls = calls.with_columns(lineage(nodes, parent, calls["call"]).get_columns())
     unbilled = fits(calls["service"], settings.unbilled_services)
     calls = calls.with_columns(not_billed_reason(unbilled).alias("not_billed_reason"))
     return calls.with_columns(

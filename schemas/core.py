@@ -60,6 +60,11 @@ class Call(_Owned):
         "Team of the root span; the call's own where the root is in its service and names nobody."
     )
     initiating_service: str = column("Service of the root span of the trace.")
+    root_kind: str = column("Kind of the root span of the trace; `unknown` where it tells nothing.")
+    agent_level: str = column(
+        "Whether it stands below no agent span, below one, or below one that an agent or tool called.",
+        isin=["none", "agent", "sub_agent"],
+    )
     conversation_id: str = maybe("Conversation, on the span or on the nearest ancestor.")
     started_at: Instant = column("Start of the call.")
     ended_at: Instant = column("End of its last attempt.")
