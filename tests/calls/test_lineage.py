@@ -33,7 +33,7 @@ def test_a_root_that_is_not_there_or_is_the_call_tells_nothing(resolved, rows) -
 
 
 @pytest.mark.parametrize(
-    ("spans", "level"),
+    ("names", "level"),
     [
         ([{**AGENT, "name": "invoke_agent main"}], "agent"),
         ([TOOL], "none"),
@@ -44,10 +44,10 @@ def test_a_root_that_is_not_there_or_is_the_call_tells_nothing(resolved, rows) -
         ([{"scope": "app", "name": "agent run"}, {"scope": "app", "name": "invoke_agent b"}], "sub_agent"),
     ],
 )
-def test_a_sub_agent_is_called_by_another_agent_or_a_tool(resolved, spans, level: str) -> None:
+def test_a_sub_agent_is_called_by_another_agent_or_a_tool(resolved, names, level: str) -> None:
     path = [
         {**span, "id": str(number), "parent": str(number - 1) if number > 1 else None}
-        for number, span in enumerate(spans, 1)
+        for number, span in enumerate(names, 1)
     ]
 
     assert above(resolved(*path, {"parent": str(len(path)), **CALL}))[1] == level
