@@ -8,6 +8,7 @@ from pipeline.cause import BUCKET, CLAIM_SCHEMA, OWNER, Cause, Evidence, claims
 from pipeline.conversations import SERVICE, around, falls, is_labelled, with_talk
 from pipeline.dialects import DIALECTS
 from pipeline.expected import claims_of
+from pipeline.facts import claims_from_facts, without_told_iterations
 from pipeline.sizes import INPUT, WHOLE
 
 _PLACE = [name for name in BUCKET if name != "token_kind"]
@@ -44,7 +45,11 @@ def claim(evidence: Evidence) -> pl.DataFrame:
     sends beyond what first turns send.
     """
     requests = _requests(evidence)
-    return pl.concat([_iterations(evidence.calls), _known(evidence, requests), _unseen(evidence, requests)])
+    exact = claims_from_facts(evidence, "summary_compaction")
+    open_calls = without_told_iterations(evidence)
+    return pl.concat(
+        [exact, _iterations(open_calls), _known(evidence, requests), _unseen(evidence, requests)]
+    )
 
 
 def _iterations(calls: pl.DataFrame) -> pl.DataFrame:
@@ -152,7 +157,7 @@ def _placed(found: pl.DataFrame, evidence: Evidence) -> pl.DataFrame:
     at = calls.select(
         "trace_id", "span_id", "bucket_start_at", _step=step, _at="started_at", next_call_id="call_id",
     )  # fmt: skip
-    first = evidence.metered["bucket_start_at"].min()
+    first = pl.lit(evidence.metered["bucket_start_at"].min(), CLAIM_SCHEMA["bucket_start_at"])
     rows = found.drop("bucket_start_at", "trace_id", "span_id").join(
         at, on="next_call_id", maintain_order="left"
     )
@@ -206,7 +211,7 @@ def _with_chance(rows: pl.DataFrame) -> pl.DataFrame:
         & ((beyond / pl.col("before")).median() <= _MOST_LEFT)
         & pl.col("dialect").is_in(_INCLUDING).any().not_()
     )
-    is_traced = (pl.corr("answered", "input") > _ALIKE) & (pl.col("fall_count") >= _ENOUGH)
+    is_traced = (pl.corr("answered", "input").fill_nan(0.0) > _ALIKE) & (pl.col("fall_count") >= _ENOUGH)
     rows = rows.with_columns(
         _sure=is_sure.fill_null(value=False).over(SERVICE),
         _traced=is_traced.fill_null(value=False).over(SERVICE),
