@@ -90,7 +90,7 @@ def tell_openllmetry(call: Call) -> Told | None:
         **messages(call),
         **labels(call),
     }
-    added = call.placeholder if call.is_stream and ending.usage == "full" else 0
+    added = call.placeholder if call.is_stream and ending.usage == "full" and call.service.adds_start else 0
     leaves = NOTHING if ending.usage == "zero" else None
     if ending.usage == "full":
         leaves = _lumped(call, call.use.output + added)

@@ -56,7 +56,7 @@ def _per_workspace(bill: Bill) -> list[tuple[Meter, Count]]:
     """Add the keys of a workspace up: the report is not grouped by key."""
     sums: dict[Meter, Count] = {}
     for meter, count in bill.of("anthropic"):
-        only = Meter(meter.provider, meter.step, meter.project, "", meter.model, meter.tier, meter.operation)
+        only = meter._replace(key="")
         total = sums.setdefault(only, Count())
         total.leaves = total.leaves.plus(count.leaves)
         total.requests += count.requests
@@ -78,7 +78,7 @@ def _usage(meter: Meter, count: Count, searches: int) -> dict[str, Any]:
         "workspace_id": meter.project,
         "model": meter.model,
         "service_tier": meter.tier,
-        "context_window": "0-200k",
+        "context_window": meter.context,
         "inference_geo": None,
     }
 

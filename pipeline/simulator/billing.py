@@ -1,19 +1,19 @@
 """What the providers meter and bill: counters by day, list prices, and fees."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
 from typing import NamedTuple
 
-from pipeline.simulator.calls import SECOND, Call, Outcome
+from pipeline.simulator.calls import SECOND, Attempt, Call
 from pipeline.simulator.clock import WIDTHS, Clock, day_of
-from pipeline.simulator.company import MODELS, Service
 from pipeline.simulator.leaves import NOTHING, Leaves
+from pipeline.simulator.models import MODELS
 
 # Public list prices in USD per million tokens, as of 2026-10-01, by kind: input, cached input, cache write
 # for 5 minutes, for one hour, output. OpenAI: platform.openai.com/docs/pricing. Anthropic:
 # docs.anthropic.com, pricing (5m write 1.25 x, 1h write 2 x, read 0.1 x input). Mistral: mistral.ai/pricing.
+# Google: ai.google.dev/pricing.
 PRICES: dict[str, dict[str, Decimal]] = {
     "gpt-5-mini-2025-08-07": {"input_uncached": Decimal("0.25"), "cache_read": Decimal("0.025"),
                               "output": Decimal(2)},
@@ -30,12 +30,14 @@ PRICES: dict[str, dict[str, Decimal]] = {
     "claude-haiku-4-5-20251001": {"input_uncached": Decimal(1), "cache_read": Decimal("0.1"),
                                   "cache_write_5m": Decimal("1.25"), "cache_write_1h": Decimal(2),
                                   "output": Decimal(5)},
+    "gemini-2.5-flash": {"input_uncached": Decimal("0.3"), "output": Decimal("2.5")},
     "mistral-small-2603": {"input_uncached": Decimal("0.15"), "output": Decimal("0.6")},
     "mistral-medium-2604": {"input_uncached": Decimal("1.5"), "output": Decimal("7.5")},
 }  # fmt: skip
 
-TIER_FACTORS = {"standard": Decimal(1), "flex": Decimal("0.5"), "batch": Decimal("0.5")}
-"""Flex and batch cost half (the price pages of OpenAI)."""
+TIER_FACTORS = {"standard": Decimal(1), "flex": Decimal("0.5"), "batch": Decimal("0.5"),
+                "priority": Decimal("1.75")}  # fmt: skip
+"""Flex and batch cost half, priority more (the price pages of OpenAI)."""
 
 SEARCH_PRICE = Decimal("0.01")
 """USD for one web search, at both OpenAI and Anthropic: 10 USD a thousand."""
@@ -52,6 +54,8 @@ class Meter(NamedTuple):
     model: str
     tier: str
     operation: str
+    context: str = "0-200k"
+    """Context window, which only Anthropic tells apart."""
 
     @property
     def day(self) -> str:
@@ -98,46 +102,48 @@ def price(meter: Meter, kind: str) -> Decimal:
     return PRICES[meter.model][kind] * TIER_FACTORS[meter.tier] / 1_000_000
 
 
+def booked(call: Call, attempt: Attempt) -> int:
+    """Return when the provider counts an attempt: soon after its end; a log of requests dates the start."""
+    if call.service.is_logged:
+        return attempt.started
+    return attempt.ended + (call.meter_lag if attempt.is_kept else 0)
+
+
 def charges(call: Call) -> list[tuple[int, Leaves]]:
     """Return what the provider counts for a call: the instant and the tokens of each billed part."""
     parts = []
     for attempt in call.attempts:
         if attempt.billed is not None:
-            lag = call.meter_lag if attempt.is_kept else 0
-            parts.append((attempt.ended + lag, attempt.billed))
-    kept = call.kept
-    if call.compaction and call.outcome is Outcome.OK and kept and kept.billed is not None:
-        parts.append((kept.ended + call.meter_lag, call.compaction))
+            parts.append((booked(call, attempt), attempt.billed))
+            if attempt.is_kept and call.compaction is not None:
+                parts.append((booked(call, attempt), call.compaction))
     return parts
 
 
-def bill(calls: Iterable[Call], clock: Clock, grain: str, rng: Random) -> Bill:
-    """Return what the providers counted in the month."""
-    result = Bill(grain)
-    width = WIDTHS[grain]
-    for call in calls:
-        for at, leaves in charges(call):
-            if clock.holds(at):
-                count = result.counts.setdefault(_meter(call, at // SECOND // width * width), Count())
-                count.leaves = count.leaves.plus(leaves)
-                count.requests += 1
+def add(bill: Bill, call: Call, clock: Clock) -> None:
+    """Count a call into the bill of the month."""
+    width = WIDTHS[bill.grain]
+    for at, leaves in charges(call):
+        if clock.holds(at):
+            count = bill.counts.setdefault(_meter(call, at // SECOND // width * width, leaves), Count())
+            count.leaves = count.leaves.plus(leaves)
+            count.requests += 1
+
+
+def add_searches(bill: Bill, clock: Clock, rng: Random) -> None:
+    """Draw the web searches that are billed beside the tokens."""
     for day in clock.days:
-        result.searches["openai", f"{day:%Y-%m-%d}"] = rng.randint(0, 12)
-        result.searches["anthropic", f"{day:%Y-%m-%d}"] = rng.randint(0, 18)
-    return result
+        bill.searches["openai", f"{day:%Y-%m-%d}"] = rng.randint(0, 12)
+        bill.searches["anthropic", f"{day:%Y-%m-%d}"] = rng.randint(0, 18)
 
 
-def _meter(call: Call, step: int) -> Meter:
-    service: Service = call.service
+def _meter(call: Call, step: int, leaves: Leaves) -> Meter:
+    service, provider = call.service, call.model.provider
+    is_long = provider == "anthropic" and leaves.input > 200_000
     return Meter(
-        provider=call.model.provider,
-        step=step,
-        project=service.project,
-        key=service.key,
-        model=call.model.name,
-        tier=service.tier,
-        operation=service.operation,
-    )
+        provider, step, service.project, service.key, call.model.name, service.tier, service.operation,
+        "200k-1M" if is_long else "0-200k",
+    )  # fmt: skip
 
 
 TITLES = {model.name: model.title or model.name for model in MODELS}

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pipeline.simulator.company import Model, Service
 from pipeline.simulator.leaves import Leaves
+from pipeline.simulator.models import Model
+from pipeline.simulator.service import Service
 
 SECOND = 1_000_000_000
 """Nanoseconds in a second: instants are Unix nanoseconds, as in OTLP."""
@@ -40,7 +41,7 @@ class Attempt:
     """One HTTP request of a call."""
 
     kind: str
-    """ok, timeout, server_error, rate_limited, connect, broken, cancelled or rejected."""
+    """ok, timeout, server_error, rate_limited, connect, broken, cancelled, rejected or reasked."""
     started: int
     ended: int
     billed: Leaves | None = None
@@ -63,6 +64,10 @@ class Record:
     """Output that the instrumentation counted a second time (message_start plus cumulative delta)."""
     is_estimate: bool = False
     """Counts come from a local tokenizer and leave reasoning out."""
+    hides_reasoning: bool = False
+    """Output leaves reasoning out."""
+    holds_compaction: bool = False
+    """Counts hold the compaction iteration."""
     copies: int = 1
     """How often the span was exported; 0 when it was lost."""
 
@@ -98,6 +103,13 @@ class Call:
     meter_lag: int = 0
     """Nanoseconds by which the provider books the call later than its span ends."""
     has_text: bool = False
+    workload: str = "serving"
+    agent: str = ""
+    """Sub-agent that made the call."""
+    is_sampled: bool = True
+    """Whether the trace was exported."""
+    noise: float = 0.0
+    """How far a local count of this call is off, in standard deviations."""
     attempts: list[Attempt] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     span_id: str = ""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from itertools import accumulate
 from random import Random
 
@@ -40,6 +40,8 @@ class Clock:
     first: datetime
     last: datetime
     """First instant after the month."""
+    margin: int = 0
+    """Nanoseconds at both edges of the month in which nothing begins."""
 
     @classmethod
     def of(cls, month: str) -> "Clock":
@@ -47,17 +49,17 @@ class Clock:
         first = datetime.strptime(f"{month}-01 +0000", "%Y-%m-%d %z")
         return cls(first, (first + 31 * _DAY).replace(day=1))
 
-    @property
+    @cached_property
     def start(self) -> int:
         """First instant of the month."""
         return nanoseconds(self.first)
 
-    @property
+    @cached_property
     def end(self) -> int:
         """First instant after the month."""
         return nanoseconds(self.last)
 
-    @property
+    @cached_property
     def days(self) -> list[datetime]:
         """Midnights of the month."""
         return [self.first + n * _DAY for n in range((self.last - self.first).days)]
@@ -70,10 +72,22 @@ class Clock:
         """Whether an instant lies in the month."""
         return self.start <= instant < self.end
 
+    @cached_property
+    def _loads(self) -> tuple[list[int], list[float]]:
+        loads = accumulate(1.0 if day.weekday() < 5 else 0.35 for day in self.days)
+        return [nanoseconds(day) for day in self.days], list(loads)
+
     def moment(self, rng: Random, profile: str) -> int:
-        """Return a random instant of the month: busy on working days and in the hours of the profile."""
-        days = self.days
-        loads = list(accumulate(1.0 if day.weekday() < 5 else 0.35 for day in days))
-        day = rng.choices(days, cum_weights=loads)[0]
-        hour = rng.choices(range(24), _HOURS[profile])[0]
-        return nanoseconds(day) + hour * 3600 * SECOND + rng.randrange(3600 * SECOND)
+        """Return a random instant of the month: busy on working days and in the hours of the profile.
+
+        `inner` keeps a day away from both edges of the month.
+        """
+        days, loads = self._loads
+        hours = _HOURS.get(profile, _HOURS["office"])
+        while True:
+            day = rng.choices(days, cum_weights=loads)[0]
+            hour = rng.choices(range(24), hours)[0]
+            at = day + hour * 3600 * SECOND + rng.randrange(3600 * SECOND)
+            is_inner = profile != "inner" or days[0] < day < days[-1]
+            if is_inner and self.start + self.margin <= at < self.end - self.margin:
+                return at

@@ -1,13 +1,14 @@
 """From services to trace files: batches, batches sent twice or lost, and a collector that writes lines."""
 
 import gzip
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from random import Random
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any, NamedTuple
 
 import msgspec
 import zstandard
@@ -15,12 +16,7 @@ import zstandard
 from pipeline.simulator.calls import SECOND
 from pipeline.simulator.clock import day_of
 from pipeline.simulator.otlp import Scope, Span, attributes
-
-RESENT = 0.012
-"""Share of batches that an exporter sends again after a 503: the same span ids in another line."""
-
-LOST = 0.012
-"""Share of batches that a service with too small a queue drops."""
+from pipeline.simulator.service import Service
 
 _FLUSH = 5 * SECOND
 _HALF_DAY = 12 * 3600 * SECOND
@@ -28,12 +24,15 @@ _ENDINGS = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 _NOT_JSON = b"panic: collector restarted while writing (made-up line)\n"
 
 
-@dataclass(slots=True)
-class Batch:
-    """What one exporter sends at once: spans of one service."""
+class Batch(NamedTuple):
+    """What one exporter sent at once: spans of one service, as JSON in the spool."""
 
     arrived: int
-    spans: Sequence[Span]
+    service: str
+    number: int
+    offset: int
+    length: int
+    spans: int
 
 
 @dataclass(frozen=True)
@@ -45,18 +44,60 @@ class Broken:
     kind: str
 
 
-def batches(spans: Sequence[Span], lossy: frozenset[str], rng: Random) -> list[Batch]:
-    """Return the batches that reach the collector, in order of arrival; notes copies on the records."""
-    sent: list[Batch] = []
-    for service, group in groupby(
-        sorted(spans, key=lambda span: (span.service, span.ended)), attrgetter("service")
-    ):
-        for batch in _flushes(list(group)):
-            sent += _send(batch, service in lossy, rng)
-    return sorted(sent, key=lambda batch: (batch.arrived, batch.spans[0].service))
+@dataclass
+class Post:
+    """Carries batches to the collector; what waits there lies in a temporary file, not in memory."""
+
+    rng: Random
+    spool: IO[bytes] = field(default_factory=TemporaryFile)
+    batches: list[Batch] = field(default_factory=list)
+    end: int = 0
+
+    @property
+    def spans(self) -> int:
+        """Spans that arrived."""
+        return sum(batch.spans for batch in self.batches)
+
+    def send(self, spans: Iterable[Span], service: Service) -> None:
+        """Send the spans that a service and its entry ended; notes on the records how often they arrive."""
+        ordered = sorted(spans, key=lambda span: (span.service, span.ended))
+        for name, group in groupby(ordered, attrgetter("service")):
+            lost = service.lost if name == service.name else 0.0
+            for batch in _flushes(group):
+                self._send(batch, lost, service.resent)
+
+    def _send(self, spans: list[Span], lost: float, resent: float) -> None:
+        rng = self.rng
+        arrived = spans[-1].ended + rng.randint(1, 5) * SECOND
+        chance, wait = rng.random(), rng.randint(30, 5400) * SECOND
+        copies = 0 if chance < lost else 2 if chance > 1 - resent else 1
+        for span in spans:
+            if span.record is not None:
+                span.record.copies = copies
+        if not copies:
+            return
+        text = msgspec.json.encode(_resource(spans))
+        self.spool.write(text)
+        for again in range(copies):
+            self.batches.append(
+                Batch(
+                    arrived + again * wait,
+                    spans[0].service,
+                    len(self.batches),
+                    self.end,
+                    len(text),
+                    len(spans),
+                )
+            )
+        self.end += len(text)
+
+    def read(self, batch: Batch) -> bytes:
+        """Return the JSON of a batch: an object of `resourceSpans`."""
+        self.spool.seek(batch.offset)
+        return self.spool.read(batch.length)
 
 
-def _flushes(spans: Sequence[Span]) -> Iterator[list[Span]]:
+def _flushes(spans: Iterable[Span]) -> Iterator[list[Span]]:
     """An exporter sends what has ended in the last five seconds."""
     some: list[Span] = []
     for span in spans:
@@ -68,30 +109,18 @@ def _flushes(spans: Sequence[Span]) -> Iterator[list[Span]]:
         yield some
 
 
-def _send(spans: list[Span], is_lossy: bool, rng: Random) -> list[Batch]:
-    arrived = spans[-1].ended + rng.randint(1, 5) * SECOND
-    copies = 1
-    if is_lossy and rng.random() < LOST:
-        copies = 0
-    elif rng.random() < RESENT:
-        copies = 2
-    for span in spans:
-        if span.record is not None:
-            span.record.copies = copies
-    return [Batch(arrived + again * rng.randint(30, 5400) * SECOND, spans) for again in range(copies)]
-
-
 def write_traces(
-    folder: Path, sent: Sequence[Batch], progress: Callable[[int, int], None] | None = None
+    folder: Path, post: Post, progress: Callable[[int, int], None] | None = None
 ) -> tuple[list[str], list[Broken]]:
     """Write batches to files of half a day, plain, gzip and zstd in turn; returns names and broken lines."""
     folder.mkdir(parents=True, exist_ok=True)
     names: list[str] = []
     broken: list[Broken] = []
     done = 0
-    for half_day, group in groupby(sent, lambda batch: batch.arrived // _HALF_DAY):
+    post.batches.sort()
+    for half_day, group in groupby(post.batches, lambda batch: batch.arrived // _HALF_DAY):
         part = list(group)
-        lines = [_line(some) for some in _by_size(part)]
+        lines = [_line(post, some) for some in _by_size(part)]
         ending = _ENDINGS[len(names) % len(_ENDINGS)]
         name = f"spans-{day_of(half_day * _HALF_DAY)}-{'am' if half_day % 2 == 0 else 'pm'}{ending}"
         names.append(name)
@@ -99,7 +128,8 @@ def write_traces(
         (folder / name).write_bytes(_packed(b"".join(lines), ending))
         done += len(part)
         if progress:
-            progress(done, len(sent))
+            progress(done, len(post.batches))
+    post.spool.close()
     return names, broken
 
 
@@ -109,7 +139,7 @@ def _by_size(sent: Sequence[Batch]) -> Iterator[list[Batch]]:
     count = 0
     for batch in sent:
         some.append(batch)
-        count += len(batch.spans)
+        count += batch.spans
         if count >= 120:
             yield some
             some, count = [], 0
@@ -117,16 +147,15 @@ def _by_size(sent: Sequence[Batch]) -> Iterator[list[Batch]]:
         yield some
 
 
-def _line(sent: Sequence[Batch]) -> bytes:
-    resources = [_resource(batch) for batch in sent]
-    return msgspec.json.encode({"resourceSpans": resources}) + b"\n"
+def _line(post: Post, sent: Sequence[Batch]) -> bytes:
+    return b'{"resourceSpans":[' + b",".join(post.read(batch) for batch in sent) + b"]}\n"
 
 
-def _resource(batch: Batch) -> dict[str, Any]:
-    first = batch.spans[0]
-    by_scope: dict[Scope, list[dict[str, Any]]] = {}
-    for span in batch.spans:
-        by_scope.setdefault(span.scope, []).append(span.body)
+def _resource(spans: Sequence[Span]) -> dict[str, Any]:
+    first = spans[0]
+    by_scope: dict[Scope, list[msgspec.Raw]] = {}
+    for span in spans:
+        by_scope.setdefault(span.scope, []).append(msgspec.Raw(span.body))
     told = {
         "telemetry.sdk.language": "python",
         "telemetry.sdk.name": "opentelemetry",
@@ -136,11 +165,11 @@ def _resource(batch: Batch) -> dict[str, Any]:
     }
     return {
         "resource": {"attributes": attributes(told)},
-        "scopeSpans": [_scope_spans(scope, spans) for scope, spans in by_scope.items()],
+        "scopeSpans": [_scope_spans(scope, bodies) for scope, bodies in by_scope.items()],
     }
 
 
-def _scope_spans(scope: Scope, spans: list[dict[str, Any]]) -> dict[str, Any]:
+def _scope_spans(scope: Scope, spans: list[msgspec.Raw]) -> dict[str, Any]:
     named = {"name": scope.name, "version": scope.version} if scope.version else {"name": scope.name}
     told: dict[str, Any] = {"scope": named, "spans": spans}
     if scope.schema_url:

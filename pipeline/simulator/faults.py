@@ -1,14 +1,15 @@
 """What goes wrong: failed attempts, clients that give up, answers without usage; and what is billed of it.
 
-Long calls fail and are cancelled more often, and whether a failed attempt is billed is a matter of chance:
-strictly between never and always.
+Long calls fail and are cancelled more often, and providers have bad hours.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from pipeline.simulator.calls import SECOND, Attempt, Call, Outcome
+from pipeline.simulator.chances import BILLED, RUNS_TO_THE_END, Chances
 from pipeline.simulator.leaves import NOTHING, Leaves
+from pipeline.simulator.timing import latency, pause, wasted
 
 MAX_ATTEMPTS = 3
 """Both SDKs retry twice."""
@@ -16,18 +17,10 @@ MAX_ATTEMPTS = 3
 FAILURES = {"timeout": 0.34, "rate_limited": 0.32, "server_error": 0.24, "connect": 0.10}
 """Share of each kind among failed attempts that are sent again."""
 
-BILLED = {
-    "openai": {"timeout": 0.70, "server_error": 0.20, "rate_limited": 0.02, "connect": 0.03, "broken": 0.60,
-               "cancelled": 0.85},
-    "anthropic": {"timeout": 0.85, "server_error": 0.10, "rate_limited": 0.01, "connect": 0.02,
-                  "broken": 0.75, "cancelled": 0.95},
-    "mistral_ai": {"timeout": 0.90, "server_error": 0.15, "rate_limited": 0.02, "connect": 0.03,
-                   "broken": 0.80, "cancelled": 0.97},
-}  # fmt: skip
-"""Chance that the provider bills an attempt, by how it failed."""
-
-RUNS_TO_THE_END = ("mistral_ai",)
-"""Providers that finish and bill an answer after the client left (billing-rules.md, OpenRouter's list)."""
+_COMPLETE = (Outcome.OK, Outcome.NO_USAGE, Outcome.FALSE_ZERO, Outcome.NEVER_ENDED)
+_UNBILLED = (Outcome.CACHE_HIT, Outcome.REFUSED, Outcome.REJECTED)
+_CACHE_LIFE = 300 * SECOND
+"""A cached prefix lives for five minutes from its last use."""
 
 
 @dataclass
@@ -35,41 +28,68 @@ class Mishaps:
     """Draws the fate of calls."""
 
     rng: Random
+    chances: Chances = field(default_factory=lambda: BILLED)
+    bills_all_kept: bool = False
+    """Whether an attempt that was given up or broke off is always billed."""
+    bad_hours: tuple[tuple[str, int, int], ...] = ()
+    """Provider, start and end of hours in which it fails five times as often."""
 
-    def befall(self, call: Call) -> None:
+    def befall(self, call: Call, trouble: float = 1.0) -> None:
         """Give the call an outcome, attempts and an end."""
         length = (call.use.output + 40) / (call.service.answer + 40)
         risk = min(3.0, length**0.6)
+        failing = min(0.7, call.service.retries * risk * trouble * self._weather(call))
         outcome = self._outcome(call, risk)
         call.outcome = outcome
-        if outcome in (Outcome.OK, Outcome.NO_USAGE, Outcome.FALSE_ZERO, Outcome.NEVER_ENDED):
-            failures = self._failures(call.service.retries * risk)
-            if failures == MAX_ATTEMPTS:
-                self._give_up(call)
-            else:
-                self.settle(call, failures)
+        if outcome not in _COMPLETE:
+            self._end_badly(call)
             return
-        self._end_badly(call)
+        failures = self._failures(failing)
+        if failures == MAX_ATTEMPTS:
+            self._give_up(call)
+        else:
+            self.settle(call, failures)
 
     def settle(self, call: Call, failures: int = 0) -> None:
-        """Let the call complete, after some failed attempts."""
+        """Let the call complete, after some failed attempts and answers that were not valid."""
         at = call.started
         for number in range(failures):
-            at = self._fail(call, at, self.rng.choices([*FAILURES], [*FAILURES.values()])[0], number)
-        call.ended = at + self._latency(call, call.use.output)
+            kind = self.rng.choices([*FAILURES], [*FAILURES.values()])[0]
+            at = self._fail(call, at, kind, number)
+        if at - call.started > _CACHE_LIFE and not call.use.cache_write_1h and call.service.caches != "1h":
+            call.use = _written_again(call)
+        service = call.service
+        while service.reasks == "span" and self.rng.random() < service.invalid and len(call.attempts) < 6:
+            at = self._ask_again(call, at)
+        call.ended = at + latency(call, call.use.output, self.rng)
         call.delivered = call.use.output
-        is_billed = call.model.provider in BILLED
-        call.attempts.append(Attempt("ok", at, call.ended, call.use if is_billed else None, is_kept=True))
+        billed = call.use if call.model.provider in self.chances else None
+        call.attempts.append(Attempt("ok", at, call.ended, billed, is_kept=True))
+
+    def _ask_again(self, call: Call, at: int) -> int:
+        """Take an answer that is not valid, and put it and the complaint behind the question."""
+        answer = max(1, round(call.use.output * self.rng.lognormvariate(0, 0.3)))
+        billed = call.use._replace(output=answer)
+        ended = at + latency(call, answer, self.rng)
+        call.attempts.append(Attempt("reasked", at, ended, billed))
+        call.use = call.use._replace(input_uncached=call.use.input_uncached + answer + 60)
+        return ended + SECOND // 50
+
+    def _weather(self, call: Call) -> float:
+        for provider, start, end in self.bad_hours:
+            if provider == call.model.provider and start <= call.started < end:
+                return 5.0
+        return 1.0
 
     def _outcome(self, call: Call, risk: float) -> Outcome:
         service = call.service
-        is_failing = bool(service.retries)
+        breaks = 0.15 * service.retries * risk if call.is_stream else 0.0
         chances = [
             (self._abandonment(call), service.cancels * risk),
             (Outcome.CACHE_HIT, service.cache_hits),
             (Outcome.REFUSED, service.refusals),
-            (Outcome.BROKEN, 0.006 * risk if call.is_stream and service.cancels else 0.0),
-            (Outcome.REJECTED, 0.004 if is_failing else 0.0),
+            (Outcome.BROKEN, breaks),
+            (Outcome.REJECTED, 0.004 if service.retries else 0.0),
             *((Outcome(name), chance if call.is_stream else 0.0) for name, chance in service.untold),
         ]
         for outcome, chance in chances:
@@ -97,15 +117,11 @@ class Mishaps:
         call.ended = call.attempts[-1].ended + SECOND // 500
 
     def _fail(self, call: Call, at: int, kind: str, number: int) -> int:
-        """Add a failed attempt; returns when the SDK sends the next one (0.5 s, doubled, with jitter)."""
-        rng = self.rng
-        took = {"timeout": 30.0, "rate_limited": 0.3, "server_error": 2.5, "connect": 0.6}[kind]
-        ended = at + int(took * rng.uniform(0.8, 2.4 if kind == "server_error" else 1.25) * SECOND)
-        billed = None
-        if rng.random() < self._chance(call, kind):
-            billed = self._attempt_use(call, kind)
+        """Add a failed attempt; returns when the SDK sends the next one."""
+        ended = at + wasted(call, kind, self.rng)
+        billed = self._attempt_use(call, kind) if self._is_billed(call, kind) else None
         call.attempts.append(Attempt(kind, at, ended, billed))
-        return ended + int(min(8.0, 0.5 * 2**number) * rng.uniform(0.75, 1.0) * SECOND)
+        return ended + pause(kind, number, self.rng)
 
     def _attempt_use(self, call: Call, kind: str) -> Leaves:
         """What a failed attempt used: the same input, and an answer of its own, whole or in part."""
@@ -113,26 +129,27 @@ class Mishaps:
         part = 1.0 if kind == "timeout" else self.rng.uniform(0.0, 0.8)
         return call.use._replace(output=round(answer * part))
 
-    def _chance(self, call: Call, kind: str) -> float:
-        return BILLED.get(call.model.provider, {}).get(kind, 0.0)
+    def _is_billed(self, call: Call, kind: str) -> bool:
+        return self.rng.random() < self.chances.get(call.model.provider, {}).get(kind, 0.0)
 
     def _end_badly(self, call: Call) -> None:
         at, outcome, rng = call.started, call.outcome, self.rng
         call.compaction = None
-        if outcome is Outcome.CACHE_HIT or outcome is Outcome.REFUSED or outcome is Outcome.REJECTED:
+        if outcome in _UNBILLED:
             self._end_unbilled(call)
             return
         seen = rng.betavariate(1.6, 1.8)
         call.delivered = max(call.placeholder, int(call.use.output * seen))
         if outcome in (Outcome.CANCELLED, Outcome.TIMED_OUT):
             call.delivered = 0
-        call.ended = at + max(SECOND // 5, int(self._latency(call, call.use.output) * seen))
+        call.ended = at + max(SECOND // 5, int(latency(call, call.use.output, rng) * seen))
         kind = "broken" if outcome is Outcome.BROKEN else "cancelled"
         if outcome is Outcome.TIMED_OUT:
-            kind, call.ended = "timeout", at + int(30 * rng.uniform(0.95, 1.05) * SECOND)
-        billed = None
-        if rng.random() < self._chance(call, kind):
-            billed = call.use._replace(output=self._after_abort(call, seen))
+            kind, call.ended = "timeout", at + wasted(call, "timeout", rng)
+        is_billed = self._is_billed(call, kind) or (
+            self.bills_all_kept and call.model.provider in self.chances
+        )
+        billed = call.use._replace(output=self._after_abort(call, seen)) if is_billed else None
         call.attempts.append(Attempt(kind, at, call.ended, billed, is_kept=True))
 
     def _after_abort(self, call: Call, seen: float) -> int:
@@ -153,7 +170,10 @@ class Mishaps:
         call.ended = call.started + int(took * self.rng.uniform(0.5, 2.0) * SECOND)
         call.attempts.append(Attempt(kind, call.started, call.ended, None, is_kept=True))
 
-    def _latency(self, call: Call, output: int) -> int:
-        speed = self.rng.lognormvariate(0.0, 0.25)
-        seconds = 0.25 + call.use.input * 4e-5 + output * 0.013
-        return int(seconds * speed * SECOND)
+
+def _written_again(call: Call) -> Leaves:
+    """After a long wait the prefix has left the cache: it is written once more, or at OpenAI just read."""
+    use = call.use
+    if call.service.caches in {"5m", "mixed"}:
+        return use._replace(cache_read=0, cache_write_5m=use.cache_write_5m + use.cache_read)
+    return use._replace(cache_read=0, input_uncached=use.input_uncached + use.cache_read)

@@ -9,51 +9,95 @@ from typing import Any
 from pipeline.simulator.calls import Call, Outcome
 from pipeline.simulator.leaves import NOTHING, Leaves
 from pipeline.simulator.otlp import CLIENT, INTERNAL, Face, Scope, status
-from pipeline.simulator.telling import Dialect, Ending, Endings, Told, closing, is_completed, labels, messages
+from pipeline.simulator.telling import (
+    Dialect,
+    Ending,
+    Endings,
+    Told,
+    closing,
+    estimate,
+    is_completed,
+    labels,
+    messages,
+)
 
-_TIMEOUT = Ending(2, "none", None, "openai.APITimeoutError")
-_REJECTED = Ending(2, "none", None, "openai.BadRequestError")
+_TIMEOUT = "APITimeoutError"
+_CANCELLED = "asyncio.exceptions.CancelledError"
 
-_PYDANTIC: Endings = {
-    Outcome.GAVE_UP: _TIMEOUT,
-    Outcome.TIMED_OUT: _TIMEOUT,
-    Outcome.REJECTED: _REJECTED,
+
+def _errors(prefix: str) -> Endings:
+    return {
+        Outcome.GAVE_UP: Ending(2, "none", None, f"{prefix}.{_TIMEOUT}"),
+        Outcome.TIMED_OUT: Ending(2, "none", None, f"{prefix}.{_TIMEOUT}"),
+        Outcome.REJECTED: Ending(2, "none", None, f"{prefix}.BadRequestError"),
+        Outcome.BROKEN: Ending(2, "none", None, f"{prefix}.APIError"),
+        Outcome.CANCELLED: Ending(2, "none", None, _CANCELLED),
+    }
+
+
+_PYDANTIC = {
+    whose: {
+        **_errors(whose),
+        Outcome.CLOSED: Ending(0, "none"),
+        Outcome.DROPPED: Ending(2, "none", None, _CANCELLED),
+    }
+    for whose in ("openai", "anthropic")
 }
 _VERCEL: Endings = {
-    **_PYDANTIC,
+    **_errors("openai"),
     Outcome.CLOSED: Ending(0, "none"),
     Outcome.DROPPED: Ending(0, "none"),
+    Outcome.CANCELLED: Ending(0, "none"),
     Outcome.BROKEN: Ending(2, "none", None, "AI_APICallError"),
 }
-_LITELLM: Endings = {Outcome.GAVE_UP: _TIMEOUT, Outcome.TIMED_OUT: _TIMEOUT, Outcome.REJECTED: _REJECTED}
+_LITELLM: Endings = {
+    **_errors("openai"),
+    Outcome.CLOSED: None,
+    Outcome.DROPPED: None,
+    Outcome.CANCELLED: None,
+}
 
 PYDANTIC_OLD = Scope("pydantic-ai", "1.0.5")
 PYDANTIC_NEW = Scope("pydantic-ai", "2.68.0")
 
 
 def tell_pydantic(call: Call) -> Told | None:
-    """Tell a call as pydantic-ai does: counts that are zero are left out."""
-    ending = _PYDANTIC.get(call.outcome, Ending(0, "full"))
+    """Tell a call as pydantic-ai does: counts that are zero are left out, compaction is added in."""
+    provider = call.model.provider
+    ending = _PYDANTIC[provider].get(call.outcome, Ending(0, "full"))
     if ending is None:
         return None
     shown: dict[str, Any] = {
         "gen_ai.operation.name": "chat",
-        "gen_ai.system": "openai",
-        "gen_ai.provider.name": "openai",
+        "gen_ai.system": provider,
+        "gen_ai.provider.name": provider,
         "gen_ai.request.model": call.model.alias,
         "server.address": call.model.host,
         **messages(call),
         **labels(call),
     }
-    if ending.usage == "full":
-        shown |= {
-            "gen_ai.response.model": call.model.name,
-            "gen_ai.response.id": call.response_id,
-            "gen_ai.response.finish_reasons": ["stop"],
-            **_pydantic_counts("gen_ai.usage", call.use, call.reasoning),
-        }
     face = Face(f"chat {call.model.alias}", CLIENT, shown, *closing(call, ending))
-    return Told(face, call.use if ending.usage == "full" else None)
+    if ending.usage != "full":
+        return Told(face, None)
+    use = _pydantic_use(call)
+    shown |= {
+        "gen_ai.response.model": call.model.name,
+        "gen_ai.response.id": call.response_id,
+        "gen_ai.response.finish_reasons": ["content_filter" if call.outcome is Outcome.REFUSED else "stop"],
+        **_pydantic_counts("gen_ai.usage", use, call.reasoning if provider == "openai" else 0),
+    }
+    if call.compaction:
+        shown |= {
+            "gen_ai.usage.details.compaction_iterations": 1,
+            "gen_ai.usage.details.compaction_input_tokens": call.compaction.input,
+            "gen_ai.usage.details.compaction_output_tokens": call.compaction.output,
+        }
+    return Told(face, use, holds_compaction=call.compaction is not None)
+
+
+def _pydantic_use(call: Call) -> Leaves:
+    use = call.use.plus(call.compaction or NOTHING)
+    return use._replace(cache_write_5m=0, cache_write_1h=0, cache_write_other=use.writes)
 
 
 def _pydantic_counts(prefix: str, use: Leaves, reasoning: int) -> dict[str, Any]:
@@ -61,14 +105,17 @@ def _pydantic_counts(prefix: str, use: Leaves, reasoning: int) -> dict[str, Any]
         f"{prefix}.input_tokens": use.input or None,
         f"{prefix}.output_tokens": use.output or None,
         f"{prefix}.details.cache_read_tokens": use.cache_read or None,
+        f"{prefix}.details.cache_write_tokens": use.writes or None,
         f"{prefix}.details.reasoning_tokens": reasoning or None,
     }
 
 
-def tell_pydantic_run(calls: Sequence[Call], scope: Scope) -> Told:
+def tell_pydantic_run(calls: Sequence[Call], is_old: bool) -> Told:
     """Tell an agent run: older versions repeat `gen_ai.usage.*`, newer write `gen_ai.aggregated_usage.*`."""
-    use, reasoning = recorded(calls), sum(call.reasoning for call in calls if is_completed(call))
-    is_old = scope == PYDANTIC_OLD
+    use = NOTHING
+    for call in calls:
+        use = use.plus(_pydantic_use(call) if is_completed(call) else NOTHING)
+    reasoning = sum(call.reasoning for call in calls if is_completed(call))
     prefix = "gen_ai.usage" if is_old else "gen_ai.aggregated_usage"
     shown: dict[str, Any] = {
         "gen_ai.operation.name": None if is_old else "invoke_agent",
@@ -80,7 +127,7 @@ def tell_pydantic_run(calls: Sequence[Call], scope: Scope) -> Told:
         **labels(calls[0]),
     }
     face = Face("agent run" if is_old else "invoke_agent researcher", INTERNAL, shown, status(0))
-    return Told(face, use if is_old and use.total else None)
+    return Told(face, use if is_old and use.total else None, holds_compaction=True)
 
 
 def tell_vercel(call: Call) -> Told | None:
@@ -88,7 +135,8 @@ def tell_vercel(call: Call) -> Told | None:
     ending = _VERCEL.get(call.outcome, Ending(0, "full"))
     if ending is None:
         return None
-    shown = _vercel_base(call, "ai.streamText.doStream") | {
+    name = "ai.streamText.doStream" if call.is_stream else "ai.generateText.doGenerate"
+    shown = _vercel_base(call, name) | {
         "gen_ai.system": "openai.responses",
         "gen_ai.request.model": call.model.alias,
     }
@@ -104,22 +152,23 @@ def tell_vercel(call: Call) -> Told | None:
             "gen_ai.usage.output_tokens": call.use.output,
             **_vercel_counts(call.use),
         }
-    face = Face("ai.streamText.doStream", INTERNAL, shown, *closing(call, ending))
+    face = Face(name, INTERNAL, shown, *closing(call, ending))
     return Told(face, call.use if ending.usage == "full" else None)
 
 
-def tell_vercel_root(calls: Sequence[Call], scope: Scope) -> Told:
-    """Tell `ai.streamText`: the cumulative usage of the calls below it, once more."""
+def tell_vercel_root(calls: Sequence[Call], is_old: bool) -> Told:
+    """Tell `ai.streamText`: the cumulative usage of the calls below it, once more, unless told not to."""
     use = recorded(calls)
-    shown = _vercel_base(calls[0], "ai.streamText")
-    if use.total:
+    name = "ai.streamText" if calls[0].is_stream else "ai.generateText"
+    shown = _vercel_base(calls[0], name)
+    if use.total and is_old:
         shown |= {"ai.response.finishReason": "stop", **_vercel_counts(use)}
-    return Told(Face("ai.streamText", INTERNAL, shown, status(0)), use if use.total else None)
+    return Told(Face(name, INTERNAL, shown, status(0)), use if use.total and is_old else None)
 
 
 def _vercel_base(call: Call, operation: str) -> dict[str, Any]:
     return {
-        "operation.name": f"{operation} shop-assistant",
+        "operation.name": f"{operation} {call.service.name}",
         "ai.operationId": operation,
         "ai.model.provider": "openai.responses",
         "ai.model.id": call.model.alias,
@@ -151,13 +200,13 @@ def tell_litellm(call: Call) -> Told | None:
         "gen_ai.system": "openai",
         "llm.is_streaming": str(call.is_stream),
         "gen_ai.operation.name": "chat",
-        "metadata.user_api_key_team_alias": call.team,
+        "metadata.user_api_key_team_alias": call.team if call.service.shared_by else None,
         "metadata.cache_hit": "True" if is_hit else "False",
     }
     if ending.usage != "full":
         return Told(Face("litellm_request", INTERNAL, shown, *closing(call, ending)), None)
     is_estimate = call.outcome is Outcome.NO_USAGE
-    counted = _estimate(call) if is_estimate else Leaves(call.use.input, output=call.use.output)
+    counted = estimate(call) if is_estimate else Leaves(call.use.input, output=call.use.output)
     shown |= {
         "gen_ai.response.id": call.response_id,
         "gen_ai.response.model": call.model.name,
@@ -170,13 +219,6 @@ def tell_litellm(call: Call) -> Told | None:
     return Told(face, counted, is_estimate=is_estimate)
 
 
-def _estimate(call: Call) -> Leaves:
-    """Count locally: template and tool overhead are missed, reasoning cannot be seen."""
-    visible = call.use.output - call.reasoning
-    spread = 0.82 + (call.number % 13) / 100
-    return Leaves(round(call.use.input * spread) or 1, output=round(visible * (spread + 0.02)) or 1)
-
-
 def recorded(calls: Sequence[Call]) -> Leaves:
     """Return the sum of what the calls recorded: all that a span above them can know."""
     total = NOTHING
@@ -187,7 +229,7 @@ def recorded(calls: Sequence[Call]) -> Leaves:
 
 
 RUNS = {"pydantic_ai": tell_pydantic_run, "vercel": tell_vercel_root}
-"""Dialects that write a span above their calls, and how."""
+"""Dialects that write a span above their calls, and how; old versions repeat the usage there."""
 
 FRAMEWORK_DIALECTS = (
     Dialect("pydantic_ai", PYDANTIC_NEW, tell_pydantic),

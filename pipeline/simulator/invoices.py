@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.simulator.billing import SEARCH_PRICE, Bill
 from pipeline.simulator.clock import Clock
-from pipeline.simulator.company import ACCOUNTS
+from pipeline.simulator.models import ACCOUNTS
 
 EUR_IN_USD = Decimal("1.08")
 """What one euro costs in the books of the company: Mistral bills in euros."""
@@ -35,6 +35,8 @@ def write_invoices(folder: Path, bill: Bill, clock: Clock) -> dict[str, Decimal]
         "anthropic": ("Anthropic, PBC", "USD", _anthropic(bill)),
         "mistral_ai": ("Mistral AI SAS", "EUR", _mistral(bill)),
     }
+    if bill.of("gcp.gemini"):
+        made["gcp.gemini"] = ("Google Cloud", "USD", _metered(bill, "gcp.gemini", Decimal(1)))
     totals = {}
     for provider, (issuer, currency, lines) in made.items():
         totals[provider] = sum((line.amount for line in lines), Decimal(0))
@@ -70,9 +72,13 @@ def _anthropic(bill: Bill) -> list[Line]:
 
 
 def _mistral(bill: Bill) -> list[Line]:
+    return _taxed(_metered(bill, "mistral_ai", EUR_IN_USD), Decimal("0.20"), "TVA 20 %")
+
+
+def _metered(bill: Bill, provider: str, rate: Decimal) -> list[Line]:
     """Usage by model and kind with its quantity: this invoice is the only meter there is."""
     sums: dict[tuple[str, str], tuple[Decimal, int]] = defaultdict(lambda: (Decimal(0), 0))
-    for (_, _, model, kind), (dollars, tokens) in bill.amounts("mistral_ai").items():
+    for (_, _, model, kind), (dollars, tokens) in bill.amounts(provider).items():
         before, count = sums[model, kind]
         sums[model, kind] = (before + dollars, count + tokens)
     lines = []
@@ -84,8 +90,8 @@ def _mistral(bill: Bill) -> list[Line]:
             ("quantity", f"{Decimal(tokens) / 1_000_000:f}"),
             ("quantity_unit", "1M tokens"),
         )
-        lines.append(Line("usage", f"{model} {words} tokens", cents(dollars / EUR_IN_USD), extras))
-    return _taxed(lines, Decimal("0.20"), "TVA 20 %")
+        lines.append(Line("usage", f"{model} {words} tokens", cents(dollars / rate), extras))
+    return lines
 
 
 def _by_model(bill: Bill, provider: str) -> dict[str, Decimal]:

@@ -33,11 +33,15 @@ class Leaves(NamedTuple):
 
     def plus(self, other: "Leaves") -> "Leaves":
         """Return the sum, kind by kind."""
-        return Leaves(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        a, b, c, d, e, f = self
+        p, q, r, s, t, u = other
+        return Leaves(a + p, b + q, c + r, d + s, e + t, f + u)
 
     def minus(self, other: "Leaves") -> "Leaves":
         """Return the difference, kind by kind."""
-        return Leaves(*(mine - theirs for mine, theirs in zip(self, other, strict=True)))
+        a, b, c, d, e, f = self
+        p, q, r, s, t, u = other
+        return Leaves(a - p, b - q, c - r, d - s, e - t, f - u)
 
     def times(self, factor: int) -> "Leaves":
         """Return every kind multiplied."""

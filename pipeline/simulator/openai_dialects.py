@@ -13,6 +13,7 @@ from pipeline.simulator.telling import (
     Endings,
     Told,
     closing,
+    estimate,
     is_completed,
     labels,
     messages,
@@ -62,6 +63,23 @@ _V2: Endings = {
     Outcome.BROKEN: Ending(2, "none", "APIError"),
     Outcome.CANCELLED: None,
 }
+
+
+def tell_openllmetry_old(call: Call) -> Told | None:
+    """Tell a call as OpenLLMetry before 0.44 did: streams without usage are counted locally, unmarked."""
+    if call.outcome is not Outcome.NO_USAGE:
+        return tell_openllmetry(call)
+    counted = estimate(call)
+    told = tell_openllmetry(call)
+    if told is None:
+        return None
+    shown = {
+        **told.face.attributes,
+        "gen_ai.usage.total_tokens": counted.total,
+        "gen_ai.usage.output_tokens": counted.output,
+        "gen_ai.usage.input_tokens": counted.input,
+    }
+    return Told(told.face._replace(attributes=shown), counted, is_estimate=True)
 
 
 def tell_openllmetry(call: Call) -> Told | None:
@@ -216,6 +234,11 @@ _SCHEMA = "https://opentelemetry.io/schemas/"
 OPENAI_DIALECTS = (
     Dialect(
         "openllmetry_openai", Scope("opentelemetry.instrumentation.openai.v1", "0.62.4"), tell_openllmetry
+    ),
+    Dialect(
+        "openllmetry_openai_old",
+        Scope("opentelemetry.instrumentation.openai.v1", "0.40.14"),
+        tell_openllmetry_old,
     ),
     Dialect(
         "openinference_openai", Scope("openinference.instrumentation.openai", "0.1.66"), tell_openinference

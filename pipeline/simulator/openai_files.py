@@ -99,7 +99,7 @@ def _unsettled(rows: Rows, days: Sequence[str], rng: Random) -> Rows:
 def _per_model(rows: Rows) -> Rows:
     sums: dict[Meter, Count] = {}
     for meter, count in rows:
-        only = Meter(meter.provider, meter.step, "", "", meter.model, "", meter.operation)
+        only = meter._replace(project="", key="", tier="")
         total = sums.setdefault(only, Count())
         total.leaves = total.leaves.plus(count.leaves)
         total.requests += count.requests

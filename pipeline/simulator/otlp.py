@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import msgspec
+
 from pipeline.simulator.calls import Record
 
 INTERNAL, SERVER, CLIENT = 1, 2, 3
@@ -29,7 +31,8 @@ class Span:
     environment: str
     scope: Scope
     ended: int
-    body: dict[str, Any]
+    body: bytes
+    """As JSON."""
     record: Record | None = None
     """What it tells of a call; none on spans that are no call's."""
 
@@ -54,8 +57,8 @@ class Face(NamedTuple):
     events: tuple[dict[str, Any], ...] = ()
 
 
-def body(place: Place, face: Face) -> dict[str, Any]:
-    """Return the JSON object of a span; attributes without a value are left out."""
+def body(place: Place, face: Face, trace_state: str = "") -> bytes:
+    """Return the JSON of a span; attributes without a value are left out."""
     span: dict[str, Any] = {
         "traceId": place.trace_id,
         "spanId": place.span_id,
@@ -70,7 +73,9 @@ def body(place: Place, face: Face) -> dict[str, Any]:
     }
     if face.events:
         span["events"] = list(face.events)
-    return span
+    if trace_state:
+        span["traceState"] = trace_state
+    return msgspec.json.encode(span)
 
 
 def attributes(values: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from itertools import count
-from math import log
 from random import Random
 
 from pipeline.simulator.calls import SECOND, Call, Outcome
 from pipeline.simulator.clock import Clock
-from pipeline.simulator.company import Model, Service
 from pipeline.simulator.faults import Mishaps
 from pipeline.simulator.leaves import Leaves
+from pipeline.simulator.service import Service
+from pipeline.simulator.talks import Caller, Talk
 
-CACHE_STEP = 128
-"""OpenAI caches prefixes of 1,024 tokens and more in steps of 128 (billing-rules.md, section 4)."""
+_FAILED = (Outcome.GAVE_UP, Outcome.BROKEN)
+_STORM = 6.0
+"""How much likelier the next call fails after one gave up."""
 
 
 @dataclass(slots=True)
@@ -31,19 +31,6 @@ class Trip:
         return max(call.ended for call in self.calls)
 
 
-@dataclass(slots=True)
-class _Talk:
-    """What a conversation or an agent run has in memory."""
-
-    model: Model
-    team: str
-    feature: str
-    conversation: str | None
-    context: int
-    cached: int = 0
-    turn: int = 0
-
-
 @dataclass
 class Traffic:
     """Draws calls; every call comes back with its outcome, its attempts and its end."""
@@ -51,7 +38,7 @@ class Traffic:
     rng: Random
     clock: Clock
     mishaps: Mishaps
-    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    caller: Caller
 
     def trips(self, service: Service, budget: int) -> Iterator[Trip]:
         """Yield traces of a service until its calls are used up."""
@@ -63,25 +50,39 @@ class Traffic:
 
     def _story(self, service: Service, left: int) -> Iterator[Trip]:
         started = self.clock.moment(self.rng, service.hour_profile)
-        talk = self._talk(service)
+        talk = self.caller.talk(service)
         if service.shape == "chat":
             yield from self._conversation(service, talk, started, left)
             return
         trip = self._trip(service, started)
         steps = min(left, 1 + int(self.rng.expovariate(0.5))) if service.shape == "agent" else 1
         for _ in range(steps):
+            if service.compacts == "labelled" and service.window and talk.context > service.window:
+                self._summarise(trip, talk, started)
+                started = trip.ended + SECOND // 4
             self._add(trip, talk, started)
+            if self.rng.random() < service.sub_agents:
+                self._delegate(trip, talk)
             started = trip.ended + self.rng.randrange(SECOND // 50, 4 * SECOND)
         yield trip
 
-    def _conversation(self, service: Service, talk: _Talk, started: int, left: int) -> Iterator[Trip]:
+    def _delegate(self, trip: Trip, talk: Talk) -> None:
+        """Let a sub-agent, with a small context of its own, make a few calls."""
+        own = replace(talk, context=trip.service.prompt // 2, cached=0, turn=0, agent="explorer")
+        for _ in range(self.rng.randint(1, 3)):
+            self._add(trip, own, trip.ended + SECOND // 10)
+
+    def _conversation(self, service: Service, talk: Talk, started: int, left: int) -> Iterator[Trip]:
         turns = 1 + int(self.rng.expovariate(1 / 6)) + (24 if self.rng.random() < 0.04 else 0)
         for _ in range(min(left, turns)):
-            if service.compacts == "unseen" and service.window and talk.context > service.window:
-                summary = self._trip(service, started)
-                self._summarise(summary, talk)
-                yield summary
-                started = summary.ended + SECOND // 4
+            if service.window and talk.context > service.window and service.compacts != "server":
+                if service.compacts == "drops":
+                    talk.context = service.prompt
+                else:
+                    summary = self._trip(service, started)
+                    self._summarise(summary, talk, started)
+                    yield summary
+                    started = summary.ended + SECOND // 4
             trip = self._trip(service, started)
             self._add(trip, talk, started)
             yield trip
@@ -90,99 +91,47 @@ class Traffic:
     def _trip(self, service: Service, started: int) -> Trip:
         return Trip(service, f"{self.rng.getrandbits(128):032x}", started)
 
-    def _talk(self, service: Service) -> _Talk:
-        rng = self.rng
-        return _Talk(
-            model=service.models[0] if rng.random() < 0.75 else service.models[-1],
-            team=rng.choice(service.shared_by) if service.shared_by else service.team,
-            feature=rng.choice(service.features),
-            conversation=f"conv-{rng.getrandbits(48):012x}" if service.shape != "single" else None,
-            context=self._size(service.prompt, 0.45),
-        )
-
-    def _size(self, median: int, spread: float) -> int:
-        return max(1, round(self.rng.lognormvariate(log(median), spread)))
-
-    def _add(self, trip: Trip, talk: _Talk, started: int) -> None:
-        """Make one call, and again after a failure half of the time: what the application itself retries."""
-        call = self._call(trip, talk, started)
+    def _add(self, trip: Trip, talk: Talk, started: int) -> None:
+        """Make one call, and more after a failure or an answer that is not valid."""
+        call = self.caller.call(trip.service, trip.trace_id, talk, started)
         self.mishaps.befall(call)
         trip.calls.append(call)
-        if call.outcome in (Outcome.GAVE_UP, Outcome.BROKEN) and self.rng.random() < 0.5:
-            again = self._call(trip, talk, call.ended + SECOND)
-            self.mishaps.settle(again)
-            trip.calls.append(again)
-            call = again
+        call = self._again(trip, talk, call)
         talk.turn += 1
         if call.compaction:
             talk.cached = 0
         if call.use.input:
             talk.context = call.use.input + call.delivered - min(call.reasoning, call.delivered)
 
-    def _call(self, trip: Trip, talk: _Talk, started: int) -> Call:
-        service, rng = trip.service, self.rng
-        asked = talk.context + (self._size(110, 0.7) if talk.turn else 0)
-        output = self._size(service.answer, 0.6) if service.answer else 0
-        use = self._cached(service, talk, asked)._replace(output=output)
-        call = Call(
-            number=next(self.numbers),
-            service=service,
-            model=talk.model,
-            team=talk.team,
-            trace_id=trip.trace_id,
-            started=started,
-            is_stream=rng.random() < service.stream,
-            use=use,
-            reasoning=self._reasoning(talk.model, output),
-            placeholder=min(rng.choice((1, 1, 2, 3, 4, 5, 8)), max(1, output - 1)),
-            conversation=talk.conversation,
-            feature=talk.feature,
-            unseen=None if service.dialects else "uninstrumented",
-            has_text=rng.random() < 0.03,
-            span_id=f"{rng.getrandbits(64):016x}",
-            response_id=_response_id(talk.model, rng),
-        )
-        if service.compacts == "server" and service.window and asked > service.window:
-            call.compaction = Leaves(input_uncached=asked, output=self._size(420, 0.3))
-            call.use = Leaves(input_uncached=service.prompt + call.compaction.output, output=output)
+    def _again(self, trip: Trip, talk: Talk, call: Call) -> Call:
+        service = trip.service
+        if service.wrapper == 1 and call.outcome in _FAILED and self.rng.random() < 0.5:
+            return self._repeat(trip, talk, call, "retry")
+        for _ in range(1, service.wrapper):
+            if call.outcome in _FAILED:
+                call = self._repeat(trip, talk, call, "retry", _STORM)
+        while service.reasks == "call" and call.outcome is Outcome.OK and self.rng.random() < service.invalid:
+            call = self._repeat(trip, talk, call, "validation_retry")
         return call
 
-    def _reasoning(self, model: Model, output: int) -> int:
-        if not model.reasoning_share or not output:
-            return 0
-        return min(output - 1, int(output * model.reasoning_share * self.rng.uniform(0.4, 1.6)))
+    def _repeat(self, trip: Trip, talk: Talk, before: Call, workload: str, trouble: float = 0.0) -> Call:
+        call = self.caller.call(trip.service, trip.trace_id, talk, before.ended + SECOND)
+        call.workload = workload
+        if trouble:
+            self.mishaps.befall(call, trouble)
+        else:
+            self.mishaps.settle(call)
+        trip.calls.append(call)
+        return call
 
-    def _cached(self, service: Service, talk: _Talk, asked: int) -> Leaves:
-        """Split an input: what the provider reads from its cache, writes to it, or takes as it is."""
-        if service.caches == "none":
-            return Leaves(input_uncached=asked)
-        warm = self.rng.random() < (0.85 if talk.turn else 0.35)
-        if service.caches == "automatic":
-            prefix = min(asked, talk.context) // CACHE_STEP * CACHE_STEP if warm else 0
-            read = prefix if prefix >= 8 * CACHE_STEP else 0
-            return Leaves(asked - read, cache_read=read)
-        read = min(talk.cached or int(service.prompt * 0.8), asked) if warm else 0
-        fresh = asked - read
-        written = int(fresh * 0.9) if fresh > 60 else 0
-        talk.cached = read + written
-        if service.caches == "5m" or (service.caches == "mixed" and self.rng.random() < 0.2):
-            return Leaves(fresh - written, read, written)
-        return Leaves(fresh - written, read, 0, written)
-
-    def _summarise(self, trip: Trip, talk: _Talk) -> None:
-        """Send the whole history off to be summarised, past the SDK: no span tells of it."""
-        call = self._call(trip, replace(talk, turn=0), trip.started)
-        call.unseen = "summary_compaction"
-        output = self._size(520, 0.25)
+    def _summarise(self, trip: Trip, talk: Talk, started: int) -> None:
+        """Send the whole history off to be summarised; unless the request is labelled, no span counts it."""
+        call = self.caller.call(trip.service, trip.trace_id, replace(talk, turn=0), started)
+        call.unseen = None if trip.service.compacts == "labelled" else "summary_compaction"
+        call.workload = "compaction"
+        output = self.caller.size(520, 0.25)
         call.use = Leaves(input_uncached=talk.context, output=output)
-        call.reasoning = 0
+        call.reasoning, call.compaction = 0, None
         self.mishaps.settle(call)
         trip.calls.append(call)
         talk.context = trip.service.prompt + output
-
-
-def _response_id(model: Model, rng: Random) -> str:
-    bits = f"{rng.getrandbits(120):030x}"
-    if model.provider == "anthropic":
-        return f"msg_01{bits[:22]}"
-    return bits if model.provider == "mistral_ai" else f"chatcmpl-{bits}"

@@ -2,19 +2,18 @@
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.simulator.billing import charges
-from pipeline.simulator.calls import ABANDONED, UNTOLD, Call, Outcome, Record
+from pipeline.simulator.calls import ABANDONED, Call
 from pipeline.simulator.clock import Clock, day_of
-from pipeline.simulator.company import ACCOUNTS, ENTRIES, SERVICES
-from pipeline.simulator.leaves import KINDS, NOTHING, Leaves
-from pipeline.simulator.tracing import RANKS
-
-ADDED_START = "duplicate_spans"
-"""Cause of output that an instrumentation counted twice: tokens that the trace holds more than once."""
+from pipeline.simulator.company import ENTRIES
+from pipeline.simulator.fates import drifts, fate, kept_record
+from pipeline.simulator.leaves import KINDS, Leaves
+from pipeline.simulator.models import ACCOUNTS
+from pipeline.simulator.service import Service
 
 COLUMNS = (
     "month", "provider", "account", "model", "service_tier", "token_kind", "day", "team", "cause", "tokens",
@@ -24,150 +23,99 @@ CALL_COLUMNS = (
     "call_number", "trace_id", "span_id", "service", "team", "initiating_team", "provider", "model",
     "service_tier", "day", "dialects", "is_stream", "outcome", "fate", "attempts", "billed_attempts",
     "span_copies", "input_true", "output_true", "tokens_true", "tokens_traced", "tokens_metered",
+    "workload", "is_sampled",
 )  # fmt: skip
+
+_Cell = tuple[str, str, str, str, str, str]
 
 
 class Truth:
-    """Adds up signed tokens; for every bucket the causes add up to metered minus traced."""
+    """Adds up signed tokens; in every bucket of a month the causes add up to metered minus traced."""
 
     def __init__(self, clock: Clock, month: str) -> None:
         self.clock = clock
         self.month = month
-        self.cells: dict[tuple[str, ...], int] = defaultdict(int)
+        self._cells: dict[_Cell, list[int]] = {}
+        self._anatomy: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
 
     def add(self, call: Call) -> None:
         """Add a call."""
         for record in call.records:
-            self._put(call, "traced", record.ended, (record.leaves or NOTHING).times(record.copies))
-        kept = _kept(call)
-        for record in call.records:
-            copies = record.copies - (record is kept)
-            self._put(call, "duplicate_spans", record.ended, (record.leaves or NOTHING).times(-copies))
-        for attempt in call.attempts:
-            if attempt.billed is not None and not attempt.is_kept:
-                self._put(call, "retries", attempt.ended, attempt.billed)
-        self._add_compaction(call)
-        self._add_kept(call, kept)
-
-    def _add_compaction(self, call: Call) -> None:
-        at, leaves = charges(call)[-1] if charges(call) else (0, NOTHING)
-        if call.compaction is not None and leaves is call.compaction:
-            self._put(call, "summary_compaction", at, leaves)
-
-    def _add_kept(self, call: Call, record: Record | None) -> None:
-        """Explain the kept attempt: what the provider counted for it against what the span says."""
-        attempt = call.kept
-        billed = attempt.billed if attempt else None
-        told = record.leaves if record and record.leaves else NOTHING
-        if attempt is None or billed is None:
-            if record:
-                self._put(call, "not_billed", record.ended, told.times(-1))
-            return
-        booked = attempt.ended + call.meter_lag
-        if record is None:
-            self._put(call, _untold_cause(call), booked, billed)
-        elif day_of(booked) != day_of(record.ended):
-            self._put(call, "period_boundary", record.ended, told.times(-1))
-            self._put(call, "period_boundary", booked, billed)
-        else:
-            for cause, leaves in _differences(call, record, billed, told).items():
-                self._put(call, cause, booked, leaves)
+            if record.leaves and record.copies:
+                self._put(call, "traced", record.ended, record.leaves.times(record.copies))
+        for cause, at, leaves in drifts(call, self.clock):
+            self._put(call, cause, at, leaves)
+        kept = call.kept
+        best = kept_record(call)
+        if kept and kept.billed and best and self.clock.holds(best.ended):
+            sums = self._anatomy[call.team, "cancelled" if call.outcome in ABANDONED else call.workload]
+            sums[0] += 1
+            sums[1] += kept.billed.total
 
     def _put(self, call: Call, cause: str, at: int, leaves: Leaves) -> None:
-        if not self.clock.holds(at):
+        if not self.clock.holds(at) or not any(leaves):
             return
-        provider = call.model.provider
-        account = ACCOUNTS.get(provider, provider)
-        where = (self.month, provider, account, call.model.name, call.service.metered_tier)
-        for kind, tokens in zip(KINDS, leaves, strict=True):
-            if tokens:
-                self.cells[*where, kind, day_of(at), call.team, cause] += tokens
+        model, tier = call.model, call.service.metered_tier
+        cell = (model.provider, model.name, tier, day_of(at), call.team, cause)
+        sums = self._cells.setdefault(cell, [0] * len(KINDS))
+        for number, tokens in enumerate(leaves):
+            sums[number] += tokens
+
+    @property
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Rows of truth.csv, sorted."""
+        return sorted(
+            (
+                self.month,
+                provider,
+                ACCOUNTS.get(provider, provider),
+                model,
+                tier,
+                kind,
+                day,
+                team,
+                cause,
+                tokens,
+            )
+            for (provider, model, tier, day, team, cause), sums in self._cells.items()
+            for kind, tokens in zip(KINDS, sums, strict=True)
+            if tokens
+        )
+
+    @property
+    def anatomy(self) -> list[tuple[Any, ...]]:
+        """Rows of anatomy.csv: what was traced and billed, by kind of work."""
+        return [(self.month, *cell, *sums) for cell, sums in sorted(self._anatomy.items())]
 
     def totals(self) -> dict[str, int]:
         """Return tokens by cause."""
         sums: dict[str, int] = defaultdict(int)
-        for cell, tokens in self.cells.items():
-            sums[cell[-1]] += tokens
+        for *_, cause, tokens in self.rows:
+            sums[cause] += tokens
         return dict(sorted(sums.items()))
 
     def gross(self) -> dict[str, int]:
         """Return absolute tokens by cause, summed over the cells."""
         sums: dict[str, int] = defaultdict(int)
-        for cell, tokens in self.cells.items():
-            sums[cell[-1]] += abs(tokens)
+        for *_, cause, tokens in self.rows:
+            sums[cause] += abs(tokens)
         return dict(sorted(sums.items()))
 
 
-def _kept(call: Call) -> Record | None:
-    """Return the record that tells of the call: the richest that arrived with counts."""
-    arrived = [
-        record
-        for record in call.records
-        if record.copies and not record.is_aggregate and record.leaves and record.leaves.total
-    ]
-    return min(arrived, key=lambda record: RANKS.get(record.dialect, 5)) if arrived else None
-
-
-def _untold_cause(call: Call) -> str:
-    """Return why nothing was recorded: the first fate that fits."""
-    if call.unseen:
-        return call.unseen
-    if call.outcome in ABANDONED:
-        return "cancellations"
-    return "retries" if call.outcome is Outcome.BROKEN else "missing_usage"
-
-
-def _differences(call: Call, record: Record, billed: Leaves, told: Leaves) -> Mapping[str, Leaves]:
-    """Split metered minus recorded of one kept attempt over causes."""
-    rest = billed.minus(told)
-    moved = Leaves(-sum(rest[1:5]), *rest[1:5], 0)
-    rest = rest.minus(moved)
-    parts = {"cache_convention": moved}
-    if record.added_start:
-        parts[ADDED_START] = Leaves(output=-record.added_start)
-        rest = rest._replace(output=rest.output + record.added_start)
-    if record.is_estimate and call.reasoning:
-        parts["reasoning"] = Leaves(output=call.reasoning)
-        rest = rest._replace(output=rest.output - call.reasoning)
-    if any(rest):
-        parts[_rest_cause(call)] = rest
-    return parts
-
-
-def _rest_cause(call: Call) -> str:
-    if call.outcome in ABANDONED or call.outcome is Outcome.BROKEN:
-        return _untold_cause(call)
-    return "tokenizer_mismatch"
-
-
-def fate(call: Call) -> str:
-    """Return in one word what became of a call."""
-    kept = _kept(call)
-    attempt = call.kept
-    if call.outcome is Outcome.GAVE_UP:
-        return "retries"
-    if attempt is None or attempt.billed is None:
-        return "not_billed"
-    if kept is None or call.outcome in ABANDONED or call.outcome in UNTOLD:
-        return "tokenizer_mismatch" if kept and kept.is_estimate else _untold_cause(call)
-    return "retries" if len(call.attempts) > 1 or call.outcome is Outcome.BROKEN else "agrees"
-
-
-def write_truth(folder: Path, truth: Truth, calls: Sequence[Call]) -> None:
-    """Write truth.csv, calls.csv and teams.csv."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [(*cell, tokens) for cell, tokens in sorted(truth.cells.items()) if tokens]
-    _write(folder / "truth.csv", COLUMNS, rows)
-    _write(folder / "calls.csv", CALL_COLUMNS, (_call_row(call, truth.clock) for call in calls))
+def write_truth(folder: Path, truth: Truth, services: Iterable[Service]) -> None:
+    """Write truth.csv, anatomy.csv and teams.csv."""
+    write_rows(folder / "truth.csv", COLUMNS, truth.rows)
+    write_rows(folder / "anatomy.csv", ("month", "team", "workload", "calls", "tokens"), truth.anatomy)
     teams = [
         (service.name, service.team, "+".join(service.dialects), service.project, service.key)
-        for service in SERVICES
+        for service in services
     ]
     teams += [(name, team, "", "", "") for name, team in ENTRIES.items()]
-    _write(folder / "teams.csv", ("service", "team", "dialects", "project_id", "api_key_id"), teams)
+    write_rows(folder / "teams.csv", ("service", "team", "dialects", "project_id", "api_key_id"), teams)
 
 
-def _call_row(call: Call, clock: Clock) -> tuple[Any, ...]:
+def call_row(call: Call, clock: Clock) -> tuple[Any, ...]:
+    """Return a row of calls.csv."""
     service = call.service
     traced = sum(record.copies * record.leaves.total for record in call.records if record.leaves)
     metered = sum(leaves.total for at, leaves in charges(call) if clock.holds(at))
@@ -177,11 +125,12 @@ def _call_row(call: Call, clock: Clock) -> tuple[Any, ...]:
         day_of(call.ended), "+".join(service.dialects), call.is_stream, call.outcome.value, fate(call),
         len(call.attempts), sum(attempt.billed is not None for attempt in call.attempts),
         sum(record.copies for record in call.records), call.use.input, call.use.output, call.use.total,
-        traced, metered,
+        traced, metered, call.workload, call.is_sampled,
     )  # fmt: skip
 
 
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a CSV with a header."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)

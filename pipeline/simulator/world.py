@@ -1,6 +1,7 @@
 """A month of a company, written as the files that providers and collectors would write, with its truth."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -9,29 +10,21 @@ from typing import Any
 import msgspec
 
 from pipeline.simulator import anthropic_files, openai_files
-from pipeline.simulator.billing import Bill, bill
-from pipeline.simulator.calls import SECOND, Call, Outcome
+from pipeline.simulator.billing import Bill, add, add_searches
+from pipeline.simulator.calls import Call
+from pipeline.simulator.chances import chances
 from pipeline.simulator.clock import Clock
-from pipeline.simulator.company import Service
 from pipeline.simulator.configuration import write_configuration
-from pipeline.simulator.delivery import Broken, batches, write_traces
-from pipeline.simulator.faults import Mishaps
+from pipeline.simulator.delivery import Post, write_traces
+from pipeline.simulator.history import History
 from pipeline.simulator.invoices import write_invoices
 from pipeline.simulator.mix import DEMO, Mix
-from pipeline.simulator.otlp import Span
-from pipeline.simulator.proxy_files import write_log
+from pipeline.simulator.proxy_files import Logs
 from pipeline.simulator.staff import staff
-from pipeline.simulator.tracing import Tracer
-from pipeline.simulator.traffic import Traffic, Trip
-from pipeline.simulator.truth import Truth, write_truth
+from pipeline.simulator.truth import CALL_COLUMNS, Truth, call_row, write_rows, write_truth
 
 Progress = Callable[[str, int, int], None]
 """Told a stage, how much of it is done, and how much there is."""
-
-_STRAGGLERS = 300
-"""One in so many single calls ends just before the month does (or did) and is booked just after."""
-
-_LAG = 90 * SECOND
 
 
 @dataclass(frozen=True)
@@ -61,104 +54,81 @@ def write(  # noqa: PLR0913 - what a world is made of
 ) -> World:
     """Write a month into a folder and return what it holds.
 
-    The same seed, month and number of calls give the same bytes. Beside configuration, traces, exports and
-    invoices the folder gets `truth/`, which nothing else refers to. Without a mix it is
-    the month of the demo.
+    The same seed, month, number of calls and mix give the same bytes. Beside configuration, traces, exports
+    and invoices the folder gets `truth/`, which nothing else refers to. Without a mix it is the month of
+    the demo.
     """
     clock, mix = Clock.of(month), mix or DEMO
     services = staff(mix)
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = Random(seed)  # noqa: S311 - a simulation wants to be predictable
+    history = History(seed, clock, mix, services, Post(Random(f"{seed} post")))  # noqa: S311
+    books = _Books(clock, month, mix)
     tell: Progress = progress or (lambda _stage, _done, _whole: None)
-    happened, spans = _happen(clock, services, mix, calls, rng, tell)
-    lossy = frozenset(service.name for service in services if service.is_lossy)
-    sent = batches(spans, lossy, rng)
+    truth = folder / "truth"
+    truth.mkdir(parents=True, exist_ok=True)
+    write_rows(truth / "calls.csv", CALL_COLUMNS, books.rows(history.calls(calls, tell)))
+    tell("simulating calls", calls, calls)
     names, broken = write_traces(
-        folder / "traces", sent, lambda done, whole: tell("writing traces", done, whole)
+        folder / "traces", history.post, lambda done, whole: tell("writing traces", done, whole)
     )
-    billed = bill(happened, clock, mix.grain, rng)
-    totals = _write_bills(folder, billed, clock, rng)
-    write_log(folder / "proxy" / "requests.csv", happened, clock)
-    truth = Truth(clock, month)
-    for call in happened:
-        truth.add(call)
-    write_truth(folder / "truth", truth, happened)
-    written = sum(len(batch.spans) for batch in sent)
-    summary = _summary(truth, happened, broken) | {
-        "seed": seed, "mix": mix.told(),
-        "month": month, "calls": len(happened), "spans": written, "trace_files": names,
+    totals = _write_bills(folder, books, clock, Random(f"{seed} bills"))  # noqa: S311
+    write_truth(truth, books.truth, services)
+    write_configuration(folder / "tallystick.toml", services)
+    summary = _summary(books) | {
+        "seed": seed, "mix": mix.told(), "billed": chances(mix), "month": month, "calls": books.calls,
+        "spans": history.post.spans, "trace_files": names,
+        "broken_lines": [{"file": line.file, "line": line.line, "kind": line.kind} for line in broken],
         "invoice_totals": {provider: str(total) for provider, total in totals.items()},
     }  # fmt: skip
     text = msgspec.json.format(msgspec.json.encode(summary, order="sorted"), indent=1)
-    (folder / "truth" / "summary.json").write_bytes(text + b"\n")
-    write_configuration(folder / "tallystick.toml")
+    (truth / "summary.json").write_bytes(text + b"\n")
     tell("writing exports and truth", 1, 1)
     return World(
-        folder, folder / "tallystick.toml", folder / "truth", month, seed, len(happened), written,
-        truth.totals(),
+        folder, folder / "tallystick.toml", truth, month, seed, books.calls, history.post.spans,
+        summary["tokens_by_cause"],
     )  # fmt: skip
 
 
-def _happen(  # noqa: PLR0913, PLR0917
-    clock: Clock, services: Sequence[Service], mix: Mix, calls: int, rng: Random, tell: Progress
-) -> tuple[list[Call], list[Span]]:
-    """Let the month happen, service by service."""
-    traffic, tracer = Traffic(rng, clock, Mishaps(rng)), Tracer(rng, clock)
-    whole = sum(service.share for service in services)
-    happened: list[Call] = []
-    spans: list[Span] = []
-    apart = round(_STRAGGLERS / mix.period_boundary) if mix.period_boundary else 0
-    due = apart // 2
-    for service in services:
-        budget = max(1, round(calls * service.share / whole))
-        for trip in traffic.trips(service, budget):
-            due -= service.shape == "single" and bool(service.dialects)
-            if apart and due <= 0 and _straggle(trip, clock, rng):
-                due += apart
-            happened += trip.calls
-            spans += tracer.spans(trip)
-            if len(happened) % 100 == 0:
-                tell("simulating calls", min(len(happened), calls), calls)
-    tell("simulating calls", calls, calls)
-    return happened, spans
+class _Books:
+    """What is kept of each call once it is over."""
+
+    def __init__(self, clock: Clock, month: str, mix: Mix) -> None:
+        self.bill = Bill(mix.grain)
+        self.truth = Truth(clock, month)
+        self.logs = Logs(clock)
+        self.outcomes: Counter[str] = Counter()
+        self.calls = 0
+        self._clock = clock
+
+    def rows(self, calls: Iterator[Call]) -> Iterator[tuple[Any, ...]]:
+        """Enter calls and yield their rows of calls.csv."""
+        for call in calls:
+            add(self.bill, call, self._clock)
+            self.truth.add(call)
+            self.logs.add(call)
+            self.outcomes[call.outcome.value] += 1
+            self.calls += 1
+            yield call_row(call, self._clock)
 
 
-def _straggle(trip: Trip, clock: Clock, rng: Random) -> bool:
-    """Move a trip to the last minute before a month begins or ends, booked after it; says whether it fits."""
-    call = trip.calls[-1]
-    if len(trip.calls) > 1 or call.outcome is not Outcome.OK or len(call.attempts) > 1 or call.conversation:
-        return False
-    edge = clock.end if rng.random() < 0.6 else clock.start
-    shift = edge - rng.randrange(SECOND, 60 * SECOND) - call.ended
-    trip.started += shift
-    call.started += shift
-    call.ended += shift
-    call.meter_lag = _LAG
-    call.attempts[-1].started += shift
-    call.attempts[-1].ended += shift
-    return True
-
-
-def _write_bills(folder: Path, billed: Bill, clock: Clock, rng: Random) -> dict[str, Any]:
+def _write_bills(folder: Path, books: _Books, clock: Clock, rng: Random) -> dict[str, Any]:
+    billed = books.bill
+    add_searches(billed, clock, rng)
     openai_files.write_usage(folder / "openai" / "usage", billed, clock, rng)
     openai_files.write_costs(folder / "openai" / "costs", billed, clock)
-    anthropic_files.write_usage(folder / "anthropic" / "usage", billed, clock)
+    if not books.logs.meter:
+        anthropic_files.write_usage(folder / "anthropic" / "usage", billed, clock)
     anthropic_files.write_costs(folder / "anthropic" / "cost", billed, clock)
+    books.logs.write(folder / "proxy" / "requests.csv", folder / "anthropic" / "requests.csv")
     return write_invoices(folder / "invoices", billed, clock)
 
 
-def _summary(truth: Truth, happened: list[Call], broken: list[Broken]) -> dict[str, Any]:
-    outcomes: dict[str, int] = {}
-    for call in happened:
-        outcomes[call.outcome.value] = outcomes.get(call.outcome.value, 0) + 1
-    by_cause = truth.totals()
-    gross = truth.gross()
+def _summary(books: _Books) -> dict[str, Any]:
+    by_cause, gross = books.truth.totals(), books.truth.gross()
     return {
         "tokens_by_cause": by_cause,
         "gross_tokens_by_cause": gross,
         "metered_tokens": sum(by_cause.values()),
         "net_drift_tokens": sum(tokens for cause, tokens in by_cause.items() if cause != "traced"),
         "gross_drift_tokens": sum(tokens for cause, tokens in gross.items() if cause != "traced"),
-        "outcomes": outcomes,
-        "broken_lines": [{"file": line.file, "line": line.line, "kind": line.kind} for line in broken],
+        "outcomes": dict(books.outcomes),
     }

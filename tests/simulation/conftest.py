@@ -17,10 +17,14 @@ import zstandard
 from pipeline.simulator import world as simulator
 
 CALLS = 4000
+INVOICED = ("mistral_ai", "gcp.gemini")
+"""Providers whose only meter is their invoice."""
+KINDS = ("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_other", "output")
 
 GEN_AI = ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens")
 INFERENCE = ("llm.token_count.prompt", "llm.token_count.completion")
 AI_SDK = ("ai.usage.inputTokens", "ai.usage.outputTokens")
+FLAT = ("input_tokens", "output_tokens")
 READ = "gen_ai.usage.cache_read.input_tokens"
 SPLIT = "anthropic.usage.cache_creation.ephemeral_"
 
@@ -54,7 +58,21 @@ DIALECTS: dict[str, tuple[tuple[str, str], str, str, str]] = {
         "",
     ),
     "com.anthropic.sdk.python": (GEN_AI, READ, "", SPLIT),
-    "pydantic-ai": (GEN_AI, "gen_ai.usage.details.cache_read_tokens", "", ""),
+    "pydantic-ai": (
+        GEN_AI,
+        "gen_ai.usage.details.cache_read_tokens",
+        "gen_ai.usage.details.cache_write_tokens",
+        "",
+    ),
+    "openinference.instrumentation.langchain": (
+        INFERENCE,
+        "llm.token_count.prompt_details.cache_read",
+        "",
+        "",
+    ),
+    "opentelemetry.instrumentation.langchain": (GEN_AI, "gen_ai.usage.cache_read_input_tokens", "", ""),
+    "opentelemetry.instrumentation.google_generativeai": (GEN_AI, "", "", ""),
+    "com.anthropic.claude_code.tracing": (FLAT, "cache_read_tokens", "cache_creation_tokens", ""),
     "ai": (AI_SDK, "ai.usage.cachedInputTokens", "", ""),
     "litellm": (GEN_AI, "", "", ""),
 }
@@ -155,7 +173,12 @@ MODEL_KEYS = (
     "model_name",
     "ai.model.id",
     "llm.request.model_name",
+    "model",
 )
+
+
+EXCLUSIVE = ("com.anthropic.claude_code.tracing",)
+"""Scopes whose input leaves cached tokens out."""
 
 
 def logged(scope: str, shown: dict[str, Any]) -> dict[str, int]:
@@ -165,7 +188,7 @@ def logged(scope: str, shown: dict[str, Any]) -> dict[str, int]:
     short = shown.get(f"{split_key}5m_input_tokens", 0)
     long = shown.get(f"{split_key}1h_input_tokens", 0)
     return {
-        "input_uncached": shown.get(input_key, 0) - read - lumped - short - long,
+        "input_uncached": shown.get(input_key, 0) - (read + lumped + short + long) * (scope not in EXCLUSIVE),
         "cache_read": read,
         "cache_write_5m": short,
         "cache_write_1h": long,
@@ -180,15 +203,20 @@ def provider(scope: str, shown: dict[str, Any]) -> str:
         return "self_hosted"
     if "mistral" in host:
         return "mistral_ai"
-    return "anthropic" if "anthropic" in scope else "openai"
+    if "google" in scope:
+        return "gcp.gemini"
+    is_claude = "anthropic" in f"{scope} {shown.get('gen_ai.system')}" or "claude" in str(
+        shown.get("model_name")
+    )
+    return "anthropic" if is_claude else "openai"
 
 
 def tier(whose: str, model: str, shown: dict[str, Any]) -> str:
     """Embeddings and an invoice tell no tier."""
-    if whose == "mistral_ai" or "embedding" in model:
+    if whose in INVOICED or "embedding" in model:
         return "all"
     words = (shown.get("openai.response.service_tier"), shown.get("openai.request.service_tier"))
-    return "flex" if "flex" in words else "standard"
+    return next((word for word in words if word in {"flex", "priority"}), "standard")
 
 
 @pytest.fixture(scope="session")
@@ -202,20 +230,16 @@ def balance() -> Callable[[simulator.World], tuple[Counter[tuple[str, ...]], Cou
 
     def read(world: simulator.World) -> tuple[Counter[tuple[str, ...]], Counter[tuple[str, ...]]]:
         total: Counter[tuple[str, ...]] = Counter()
-        for (whose, *where, day, _team), tokens in add_traced(read_spans(read_lines(world)), world).items():
-            total[whose, *where, step(whose, day)] += tokens
+        for (*where, _day, _team), tokens in add_traced(read_spans(read_lines(world)), world).items():
+            total[*where] += tokens
         for row in rows(world.truth / "truth.csv"):
             if row["cause"] != "traced":
-                where = [row["model"], row["service_tier"], row["token_kind"]]
-                total[row["provider"], *where, step(row["provider"], row["day"])] += int(row["tokens"])
+                total[row["provider"], row["model"], row["service_tier"], row["token_kind"]] += int(
+                    row["tokens"]
+                )
         return without_zeros(total), without_zeros(add_metered(world))
 
     return read
-
-
-def step(provider: str, day: str) -> str:
-    """Mistral's only meter is its invoice: a month."""
-    return day[:7] if provider == "mistral_ai" else day
 
 
 def without_zeros(counter: Counter[tuple[str, ...]]) -> Counter[tuple[str, ...]]:
@@ -223,47 +247,54 @@ def without_zeros(counter: Counter[tuple[str, ...]]) -> Counter[tuple[str, ...]]
 
 
 def add_metered(world: simulator.World) -> Counter[tuple[str, ...]]:
-    """Tokens by provider, model, tier, kind and day from the final pulls; Mistral by month."""
+    """Tokens by provider, model, tier and kind from the final pulls, the log, and invoices that tell them."""
     found: Counter[tuple[str, ...]] = Counter()
     for path in sorted((world.folder / "openai" / "usage").glob("*-by-key_2026-11-04*")):
         for bucket in json.loads(path.read_bytes())["data"]:
-            day = f"{datetime.fromtimestamp(bucket['start_time'], UTC):%Y-%m-%d}"
-            add_openai(found, bucket["results"], day)
-    for path in sorted((world.folder / "anthropic" / "usage").iterdir()):
+            add_openai(found, bucket["results"])
+    for path in sorted((world.folder / "anthropic").glob("usage/*")):
         for bucket in json.loads(path.read_bytes())["data"]:
-            add_anthropic(found, bucket["results"], bucket["starting_at"][:10])
-    for line in invoice(world, "mistral_ai")["lines"]:
-        if line["category"] == "usage":
-            tokens = int(Decimal(line["quantity"]) * 1_000_000)
-            found["mistral_ai", line["model"], "all", line["token_kind"], world.month] += tokens
+            add_anthropic(found, bucket["results"])
+    for path in sorted((world.folder / "anthropic").glob("requests.csv")):
+        for row in rows(path):
+            for kind in KINDS:
+                where = ("anthropic", row["model"], row["service_tier"], kind)
+                found[where] += int(row[kind.replace("_uncached", "")])
+    for name in INVOICED:
+        for line in invoice(world, name)["lines"]:
+            if line["category"] == "usage":
+                tokens = int(Decimal(line["quantity"]) * 1_000_000)
+                found[name, line["model"], "all", line["token_kind"]] += tokens
     return found
 
 
-def add_openai(found: Counter[tuple[str, ...]], results: list[dict[str, Any]], day: str) -> None:
+def add_openai(found: Counter[tuple[str, ...]], results: list[dict[str, Any]]) -> None:
     """Input holds cached tokens; batches are told by a flag of their own."""
     for row in results:
         word = "batch" if row.get("batch") else row.get("service_tier", "all")
         where = ("openai", row["model"], "standard" if word == "default" else word)
         cached = row.get("input_cached_tokens", 0)
-        found[*where, "input_uncached", day] += row["input_tokens"] - cached
-        found[*where, "cache_read", day] += cached
-        found[*where, "output", day] += row.get("output_tokens", 0)
+        found[*where, "input_uncached"] += row["input_tokens"] - cached
+        found[*where, "cache_read"] += cached
+        found[*where, "output"] += row.get("output_tokens", 0)
 
 
-def add_anthropic(found: Counter[tuple[str, ...]], results: list[dict[str, Any]], day: str) -> None:
+def add_anthropic(found: Counter[tuple[str, ...]], results: list[dict[str, Any]]) -> None:
     """Input leaves cached tokens out; writes come by lifetime."""
     for row in results:
         where = ("anthropic", row["model"], row["service_tier"])
         written = row["cache_creation"]
-        found[*where, "input_uncached", day] += row["uncached_input_tokens"]
-        found[*where, "cache_read", day] += row["cache_read_input_tokens"]
-        found[*where, "cache_write_5m", day] += written["ephemeral_5m_input_tokens"]
-        found[*where, "cache_write_1h", day] += written["ephemeral_1h_input_tokens"]
-        found[*where, "output", day] += row["output_tokens"]
+        found[*where, "input_uncached"] += row["uncached_input_tokens"]
+        found[*where, "cache_read"] += row["cache_read_input_tokens"]
+        found[*where, "cache_write_5m"] += written["ephemeral_5m_input_tokens"]
+        found[*where, "cache_write_1h"] += written["ephemeral_1h_input_tokens"]
+        found[*where, "output"] += row["output_tokens"]
 
 
 def invoice(world: simulator.World, name: str) -> dict[str, Any]:
-    return tomllib.loads((world.folder / "invoices" / f"{name}-{world.month}.toml").read_text())
+    """The invoice of a provider; one without traffic sends none."""
+    path = world.folder / "invoices" / f"{name}-{world.month}.toml"
+    return tomllib.loads(path.read_text()) if path.exists() else {"lines": []}
 
 
 def rows(path: Path) -> list[dict[str, str]]:
