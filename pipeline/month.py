@@ -8,6 +8,7 @@ import polars as pl
 
 from pipeline import findings as find
 from pipeline.allocation import teams
+from pipeline.anatomy import anatomy
 from pipeline.bills import Bills, bill
 from pipeline.calls import Calls
 from pipeline.cause import Cause
@@ -54,6 +55,7 @@ def month_tables(
     rates = expected_rates(result.bridge, month, settings, registries.providers)
     parts = _Parts(calls, meters, bills, result)
     tables = _facts(parts, month) | _money(parts, rates, month)
+    tables["recon.anatomy"] = anatomy(calls.calls, month, settings, registries.providers)
     tables["recon.finding"] = _findings(settings, month, raw, tables, parts)
     tables["report.close"] = close_row(settings, month, {**raw, **tables})
     return tables

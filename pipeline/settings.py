@@ -149,6 +149,23 @@ class Materiality(_Section):
     percent: Decimal = Field(default=Decimal(3), ge=0)
 
 
+class Anatomy(_Section):
+    """Which calls test the product and serve nobody."""
+
+    evaluation_environments: tuple[str, ...] = ("ci", "eval*", "test*", "stag*", "qa")
+    """Globs of deployment environments, in lower case."""
+    evaluation_services: tuple[str, ...] = (
+        "*-eval",
+        "*-evals",
+        "eval-*",
+        "evals-*",
+        "*-ci",
+        "ci-*",
+        "*-tests",
+    )
+    """Globs of service names."""
+
+
 class Output(_Section):
     """Where results go, relative to the configuration's folder."""
 
@@ -169,6 +186,7 @@ class Settings(_Section):
     models: Models = Models()
     prices: tuple[Price, ...] = ()
     sampling: tuple[Sampling, ...] = ()
+    anatomy: Anatomy = Anatomy()
     unbilled_services: tuple[str, ...] = ()
     """Globs of services whose calls nobody bills: they talk to a mock or a model of your own."""
     exchange_rates: dict[str, Decimal] = {}

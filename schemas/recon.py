@@ -3,7 +3,7 @@
 import polars as pl
 
 from schemas.parts import Monthly
-from schemas.types import BASES, COMPONENTS, STEPS, Instant, Tokens, Usd, column, maybe
+from schemas.types import BASES, COMPONENTS, STEPS, WORKLOADS, Instant, Tokens, Usd, column, maybe
 
 
 class _Cell(Monthly):
@@ -205,3 +205,29 @@ class LearnedRate(Monthly):
 
         name = "recon.rate"
         unique = ["month", "rate"]
+
+
+class Anatomy(Monthly):
+    """One row per workload and owner: what the billed calls were for, as their spans record them."""
+
+    provider: str = column("Slug of the provider.")
+    account: str = column("Provider account.")
+    model: str = column("Model as the provider meters it.")
+    team: str = column("Team that executed the calls.")
+    service: str = column("Service that executed the calls.")
+    workload: str = column("What the calls were for; every call has one.", isin=list(WORKLOADS))
+    calls: pl.Int64 = column("Billed calls.", ge=0)
+    calls_without_usage: pl.Int64 = column("Of these, calls whose span records no tokens.", ge=0)
+    tokens: Tokens = column("Tokens of all kinds that their spans record.", ge=0)
+    usd: Usd = maybe("Tokens at the expected rate; null when a part of them has no known price.")
+    delivered_tokens: Tokens = maybe(
+        "Output of completed calls; null where no call is known to be one.", ge=0
+    )
+    basis: str = column("How the workload is known.", isin=list(BASES))
+    reason: str = column("Rule that tells the workload.")
+
+    class Config:
+        """See Closed."""
+
+        name = "recon.anatomy"
+        unique = ["month", "provider", "account", "model", "team", "service", "workload", "basis", "reason"]

@@ -85,6 +85,7 @@ TABLES: tuple[Table, ...] = (
     Table(recon.LearnedRate, reads=("recon.claim", "recon.bucket"), exported="rates"),
     Table(recon.Bridge, reads=("recon.claim", "recon.bucket", "recon.expected_rate"), exported="bridge"),
     Table(recon.Tieout, reads=("core.billed", "core.metered", "recon.expected_rate"), exported="tieout"),
+    Table(recon.Anatomy, reads=("core.call",), exported="anatomy"),
     Table(
         recon.Evidence,
         reads=("recon.claim", "recon.expected_rate"),

@@ -55,6 +55,21 @@ STEPS = (
 )
 """The steps of the bridge from traced to metered, in the order of the page."""
 
+WORKLOADS = (
+    "serving",
+    "retry",
+    "validation_retry",
+    "compaction",
+    "sub_agent",
+    "evaluation",
+    "embedding",
+    "background",
+    "keep_alive",
+    "cancelled",
+    "failed",
+)
+"""What calls are for, in the order of the page: serving, and what nobody asked for."""
+
 COMPONENTS = (
     "metered_at_expected_rate",
     "quantity",
