@@ -41,6 +41,15 @@ def claims_from_facts(evidence: Evidence, step: str) -> pl.DataFrame:
     return claims(pl.concat(parts).filter((pl.col("tokens") != 0) | (pl.col("requests") != 0)))
 
 
+def without_told_iterations(evidence: Evidence) -> pl.DataFrame:
+    """Return the calls whose iterations beside the answer no per-request meter lists."""
+    if "call_id" not in evidence.facts.columns:
+        return evidence.calls
+    parts = evidence.facts.filter(pl.col("part") != "message")
+    logs = evidence.requests.filter("is_meter").select(_ACCOUNT).unique()
+    return evidence.calls.join(logs, on=_ACCOUNT, how="anti").join(parts, on="call_id", how="anti")
+
+
 def _compared(evidence: Evidence) -> pl.DataFrame:
     """Matched calls, with wide columns of what other exact claims leave (`_base`) and of the meter."""
     facts = evidence.facts.filter(pl.col("is_kept") & (pl.col("part") == "message"))
