@@ -38,6 +38,9 @@ def gather(evidence: Evidence, causes: Sequence[Cause]) -> pl.DataFrame:
             )
         point = pl.col("claimed_tokens")
         _refuse(cause, claim.filter(~point.is_between("tokens_low", "tokens_high")), "outside their bounds")
+        spread = pl.col("variance")
+        is_sound = spread.is_finite() & (spread >= 0) & pl.col("requests").is_finite()
+        _refuse(cause, claim.filter(~is_sound.fill_null(value=False)), "without a variance or requests")
         bare = pl.any_horizontal(pl.col("full_tokens", *_PRIOR).is_null())
         told = claim.filter(pl.col("rate").is_not_null(), bare)
         _refuse(cause, told, "with a rate but without its prior, error, bounds or full_tokens")
@@ -68,26 +71,30 @@ def _agree(claims: pl.DataFrame) -> None:
 
 
 def balance(
-    buckets: pl.DataFrame, claims: pl.DataFrame, counts: pl.DataFrame | None = None, method: str = "variance"
+    buckets: pl.DataFrame,
+    claims: pl.DataFrame,
+    counts: pl.DataFrame | None = None,
+    method: str = "variance",
+    places: Places | None = None,
 ) -> pl.DataFrame:
     """Return the claims with `tokens`: what the balance places, whole tokens within the bounds.
 
     `buckets` has one row per bucket with `drift_tokens`, `traced_tokens` and `metered_tokens`; every claim's
     bucket is among them. `claims` come from `learn`, or from `gather`, then at the priors of their rates.
-    `counts`: see `learn`. `method`: a key of BALANCES. The drift that the placed tokens leave is the
-    unexplained.
+    `counts`: see `learn`. `method`: a key of BALANCES. `places`: those of `learn`, to save making them again.
+    The drift that the placed tokens leave is the unexplained.
     """
-    places = arrange(buckets, claims, counts)
+    places = places or arrange(buckets, claims, counts)
     tokens = claims["claimed_tokens"].to_numpy().copy()
     if method != "none" and len(places.claim):
-        placed = BALANCES[method](places, rates_of(places, claims), claims["step"])
+        placed = BALANCES[method](places, _rates_of(places, claims), claims["step"])
         is_claim = places.claim >= 0
         tokens[places.claim[is_claim]] = _whole(places, placed)[is_claim]
     return claims.with_columns(tokens=pl.Series(tokens, dtype=pl.Int64))
 
 
-def rates_of(places: Places, claims: pl.DataFrame) -> Array:
-    """Return the rate that the claims use for every rate of the places: learned, else its prior."""
+def _rates_of(places: Places, claims: pl.DataFrame) -> Array:
+    """The rate that the claims use for every rate of the places: learned, else its prior."""
     if "posterior" not in claims.columns:
         return places.rates["rate_prior"].to_numpy()
     used = claims.filter(pl.col("rate").is_not_null()).group_by("rate").agg(pl.col("posterior").first())

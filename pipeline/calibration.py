@@ -38,6 +38,8 @@ class Learned(NamedTuple):
     """Posterior covariance of the rates, in the same order."""
     claims: pl.DataFrame
     """The claims at the learned rates; `posterior` is the rate that was used, null without one."""
+    places: Places
+    """The claims that can move and their drift, ready for the balance and the intervals."""
 
 
 class _Normal(NamedTuple):
@@ -57,7 +59,8 @@ def learn(buckets: pl.DataFrame, claims: pl.DataFrame, counts: pl.DataFrame | No
     places = arrange(buckets, claims, counts)
     prior = places.rates["rate_prior"].to_numpy()
     if not len(prior):
-        return Learned(_table(buckets, places, prior, np.zeros((0, 0))), np.zeros((0, 0)), _use(claims, {}))
+        nothing = np.zeros((0, 0))
+        return Learned(_table(buckets, places, prior, nothing), nothing, _use(claims, {}), places)
     pairs = pairs_of(places)
     can_learn = places.rates["rate_error"].to_numpy() > 0
     posterior, weight = prior, np.ones(places.shape[0])
@@ -72,7 +75,7 @@ def learn(buckets: pl.DataFrame, claims: pl.DataFrame, counts: pl.DataFrame | No
     posterior = _solve(places, normal, can_learn).round(_DIGITS)
     spread = _spread(places, normal, can_learn)
     used = dict(zip(places.rates["rate"], posterior.tolist(), strict=True))
-    return Learned(_table(buckets, places, posterior, spread), spread, _use(claims, used))
+    return Learned(_table(buckets, places, posterior, spread), spread, _use(claims, used), places)
 
 
 def _normal(places: Places, pairs: Pairs, inverse: Array, rest: Array, wanted: Flags) -> _Normal:

@@ -116,32 +116,37 @@ def arrange(buckets: pl.DataFrame, claims: pl.DataFrame, counts: pl.DataFrame | 
     Raises:
         BalanceError: a claim names a bucket that does not exist.
     """
-    sums = claims.group_by(BUCKET).agg(still=pl.col("claimed_tokens").filter(~MOVES).sum())
-    lost = sums.join(buckets, on=BUCKET, how="anti").sort(BUCKET)
-    if lost.height:
-        raise BalanceError(f"A claim names a bucket that does not exist: {lost.row(0)}")
+    cells = _cells(buckets, claims)
     live = claims.with_row_index("claim").filter(MOVES)
     keys = live.select(PLACE).unique().sort(PLACE)
+    live = live.join(keys.with_row_index("place"), on=PLACE, how="left", maintain_order="left")
     requests = _requests(keys, claims, counts)
     rates = _rates(live)
     kinds = sorted(live["token_kind"].unique())
-    live = _rows(live, keys, rates, [*kinds, _REQUESTS])
-    counted = live.filter(pl.col("requests") != 0, pl.col("rate").is_not_null()).join(requests, on="place")
+    rows = _rows(live, rates, kinds)
+    counted = rows.filter(pl.col("requests") != 0, pl.col("rate") >= 0).join(requests, on="place", how="semi")
     if counted.height:
         kinds.append(_REQUESTS)
-        live = pl.concat([live, counted.select(_as_requests(live.columns, len(kinds) - 1))])
-    arrays = {name: live[name].to_numpy() for name in ("claim", "place", "kind", "item", "rate", "is_chance",
-                                                       "full", "variance", "low", "high")}  # fmt: skip
-    arrays["rate"] = live["rate_number"].to_numpy()
+        rows = pl.concat([rows, counted.select(_as_requests(rows.columns, len(kinds) - 1))])
+    arrays = {name: rows[name].to_numpy() for name in rows.columns if name != "requests"}
     items, arrays["item"] = np.unique(arrays["item"], return_inverse=True)
     item_place = np.zeros(len(items), np.int64)
     item_place[arrays["item"]] = arrays["place"]
-    drift, slack = _drift(buckets.join(sums, on=BUCKET, how="left"), keys, kinds, requests)
+    drift, slack = _drift(cells, keys, kinds, requests)
     is_seen = np.zeros(drift.shape, bool)
     is_seen[arrays["place"], arrays["kind"]] = True
-    return Places(
-        keys, tuple(kinds), rates, np.where(is_seen, drift, 0.0), slack, is_seen, item_place, **arrays
-    )
+    drift = np.where(is_seen, drift, 0.0)
+    return Places(keys, tuple(kinds), rates, drift, slack, is_seen, item_place, **arrays)
+
+
+def _cells(buckets: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
+    """Buckets with `still`: the tokens of their claims that never move."""
+    still = claims.group_by(BUCKET).agg(still=pl.col("claimed_tokens").filter(~MOVES).sum())
+    cells = buckets.join(still, on=BUCKET, how="full", coalesce=True)
+    lost = cells.filter(pl.col("drift_tokens").is_null()).sort(BUCKET)
+    if lost.height:
+        raise BalanceError(f"A claim names a bucket that does not exist: {lost.select(BUCKET).row(0)}")
+    return cells
 
 
 def _requests(keys: pl.DataFrame, claims: pl.DataFrame, counts: pl.DataFrame | None) -> pl.DataFrame:
@@ -170,34 +175,31 @@ def _rates(live: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("rate_prior", "rate_error", "rate_low", "rate_high").first(),
             steps=pl.col("step").unique().sort().str.join(","),
-            buckets=pl.struct(PLACE).n_unique().cast(pl.Int64),
+            buckets=pl.col("place").n_unique().cast(pl.Int64),
             full_tokens=pl.col("full_tokens").sum(),
         )
         .sort("rate")
     )
 
 
-def _rows(live: pl.DataFrame, keys: pl.DataFrame, rates: pl.DataFrame, kinds: list[str]) -> pl.DataFrame:
-    numbered = rates.select("rate").with_row_index("rate_number")
+def _rows(live: pl.DataFrame, rates: pl.DataFrame, kinds: list[str]) -> pl.DataFrame:
+    """Claims that can move, by number of place, kind, item and rate."""
+    numbers = rates["rate"].to_list()
     own = pl.when(pl.col("item").is_null()).then(pl.col("claim"))
     item = pl.col("claim").first().over("place", "step", "item", "rate", "is_chance", own)
-    full = pl.when(pl.col("rate").is_not_null()).then("full_tokens").otherwise("claimed_tokens")
-    return (
-        live.join(keys.with_row_index("place"), on=PLACE, how="left", maintain_order="left")
-        .join(numbered, on="rate", how="left", maintain_order="left")
-        .select(
-            pl.col("claim", "place").cast(pl.Int64),
-            pl.col("token_kind").replace_strict(kinds, list(range(len(kinds)))).alias("kind").cast(pl.Int64),
-            item.alias("item").cast(pl.Int64),
-            "rate",
-            pl.col("rate_number").cast(pl.Int64).fill_null(-1),
-            "is_chance",
-            full.cast(pl.Float64).alias("full"),
-            "variance",
-            pl.col("tokens_low").cast(pl.Float64).alias("low"),
-            pl.col("tokens_high").cast(pl.Float64).alias("high"),
-            "requests",
-        )
+    has_rate = pl.col("rate").is_not_null()
+    number = pl.col("rate").replace_strict(numbers, range(len(numbers)), default=-1, return_dtype=pl.Int64)
+    return live.select(
+        pl.col("claim", "place").cast(pl.Int64),
+        kind=pl.col("token_kind").replace_strict(kinds, range(len(kinds)), return_dtype=pl.Int64),
+        item=item.cast(pl.Int64),
+        rate=number,
+        is_chance="is_chance",
+        full=pl.when(has_rate).then("full_tokens").otherwise("claimed_tokens").cast(pl.Float64),
+        variance="variance",
+        low=pl.col("tokens_low").cast(pl.Float64),
+        high=pl.col("tokens_high").cast(pl.Float64),
+        requests="requests",
     )
 
 

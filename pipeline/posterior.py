@@ -6,10 +6,9 @@ import numpy as np
 import polars as pl
 
 from pipeline.algebra import covariance, meet, misfit, moments, pairs_of
-from pipeline.attribution import rates_of
 from pipeline.calibration import Learned
 from pipeline.cause import CELL, OWNER
-from pipeline.places import MOVES, Array, Index, Places, arrange
+from pipeline.places import MOVES, Array, Index, Places
 
 INTERVAL_SCALE = 1.0
 """Factor on every standard error, set on simulated worlds so that 90 % intervals hold nine times in ten."""
@@ -29,16 +28,14 @@ class _Known(NamedTuple):
     scale: Array
 
 
-def intervals(
-    buckets: pl.DataFrame, claims: pl.DataFrame, learned: Learned, counts: pl.DataFrame | None = None
-) -> pl.DataFrame:
+def intervals(buckets: pl.DataFrame, claims: pl.DataFrame, learned: Learned) -> pl.DataFrame:
     """Return `tokens`, `tokens_low` and `tokens_high` (90 %) by cell, owner and step.
 
-    `claims` are those of `balance`. An interval is what rows and rates leave open once the drift is known,
-    never beyond the bounds of the claims, and holds the point. `unexplained` has one row a cell, owner null.
+    `claims` are those of `balance` over the claims of `learned`. An interval is what rows and rates leave
+    open once the drift is known, never beyond the bounds of the claims, and holds the point. `unexplained`
+    has one row a cell, owner null.
     """
-    places = arrange(buckets, claims, counts)
-    rates = rates_of(places, claims)
+    places, rates = learned.places, learned.rates["posterior"].to_numpy()
     inverse = np.linalg.inv(covariance(places, moments(places, rates))[0])
     known = _Known(inverse, misfit(places, inverse, rates))
     named = claims.group_by(_GROUP).agg(

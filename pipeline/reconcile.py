@@ -17,6 +17,8 @@ from pipeline.evidence import evidence_of, placed
 from pipeline.meters import Meters
 from pipeline.money import split_integer
 from pipeline.posterior import intervals
+from pipeline.request_logs import read_logs
+from pipeline.settings import Sampling
 from pipeline.tokens import TOTAL, unpivot
 from schemas.recon import Bridge, Bucket, Claim, Unmetered
 
@@ -42,6 +44,8 @@ class Rules(NamedTuple):
     """Provider -> token kinds in which its meter counts cache writes."""
     owners: Mapping[str, str]
     """Scope -> team that owns what no call explains."""
+    sampling: Sequence[Sampling] = ()
+    """Configured sampling rates, in order."""
     balance: str = "variance"
     """How claims meet the drift: a key of `pipeline.balances.BALANCES`."""
 
@@ -52,16 +56,17 @@ def explain_drift(calls: Calls, meters: Meters, month: str, rules: Rules) -> Rec
     Raises:
         BalanceError: they do not; always a bug.
     """
-    ground = placed(calls, meters)
-    evidence = evidence_of(calls, meters, ground, month, rules)
+    logs = read_logs(calls, meters)
+    ground = placed(logs.calls, meters)
+    evidence = evidence_of(logs, meters, ground, month, rules)
     claims = gather(evidence, rules.causes)
     rows = _traced(ground.traced.inside)
     inside = [frame.inside for frame in (ground.traced, ground.calls, ground.corrections)]
     ends = _ends([ground.metered, *inside, evidence.attempts, evidence.silences])
     buckets = _buckets(rows, ground.metered, claims, ends, month)
     learned = learn(buckets, claims, evidence.counts)
-    settled = balance(buckets, learned.claims, evidence.counts, rules.balance)
-    reach = intervals(buckets, settled, learned, evidence.counts)
+    settled = balance(buckets, learned.claims, evidence.counts, rules.balance, learned.places)
+    reach = intervals(buckets, settled, learned)
     bridge = _bridge(rows, buckets, settled, reach, (ground.calls.inside, rules.owners))
     _check(bridge, buckets)
     return Reconciliation(
