@@ -41,11 +41,11 @@ def is_labelled() -> pl.Expr:
 
 def with_talk(rows: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     """Add `talk_id`: the conversation of the row or of a call in its trace, else the trace."""
-    named = calls.drop_nulls("conversation_id").sort("started_at", "call_id")
-    of_trace = named.group_by("service", "trace_id").agg(_talk=pl.col("conversation_id").first())
+    named = calls.lazy().select("service", "trace_id", "conversation_id").drop_nulls("conversation_id")
+    of_trace = named.group_by("service", "trace_id").agg(_talk=pl.col("conversation_id").min())
     own = pl.col("conversation_id") if "conversation_id" in rows.columns else pl.lit(None, pl.String)
-    found = rows.join(of_trace, on=["service", "trace_id"], how="left", maintain_order="left")
-    return found.with_columns(talk_id=pl.coalesce(own, "_talk", "trace_id")).drop("_talk")
+    found = rows.lazy().join(of_trace, on=["service", "trace_id"], how="left", maintain_order="left")
+    return found.with_columns(talk_id=pl.coalesce(own, "_talk", "trace_id")).drop("_talk").collect()
 
 
 def compact_requests(attempts: pl.DataFrame) -> pl.DataFrame:
@@ -55,21 +55,28 @@ def compact_requests(attempts: pl.DataFrame) -> pl.DataFrame:
 
 
 def turns(calls: pl.DataFrame) -> pl.DataFrame:
-    """Return the calls of conversations in order, with `talk_id` and `context`.
+    """Return the calls of conversations in order, with `talk`, `input`, `visible` and `context`.
 
-    `context`: tokens that the next turn sends again: input and visible answer; null where input is unknown.
-    Calls that wrote a summary are no turns.
+    `talk` numbers conversations by model. `context`: tokens that the next turn sends again: input and visible
+    answer; null where input is unknown. Calls that wrote a summary are no turns. Services whose conversations
+    all have one turn have none.
     """
-    talks = with_talk(calls.filter(pl.col("operation").ne("embeddings") & ~is_labelled()), calls)
     known = (pl.col("input_uncached_tokens").is_not_null() & (INPUT > 0)).fill_null(value=False)
     complete = pl.col("usage_quality").is_in(["recorded", "estimated"])
-    seen = pl.when(complete).then(OUTPUT - pl.col("reasoning_tokens").fill_null(0))
-    usual = seen.filter(known).median().over(SERVICE)
+    seen = OUTPUT - pl.col("reasoning_tokens").fill_null(0)
+    narrow = calls.filter(pl.col("operation").ne("embeddings") & ~is_labelled()).select(
+        *SERVICE, "call_id", "trace_id", "conversation_id", "started_at", "cache_read_tokens",
+        input=pl.when(known).then(INPUT), visible=pl.when(complete & known).then(seen),
+    )  # fmt: skip
+    talks = with_talk(narrow, calls)
+    several = talks.group_by("service", "talk_id").len().filter(pl.col("len") > 1)["service"].unique()
+    usual = pl.col("visible").median().over(SERVICE)
     return (
-        talks.with_columns(input=pl.when(known).then(INPUT), visible=pl.coalesce(seen, usual, 0.0))
+        talks.filter(pl.col("service").is_in(several.implode()))
+        .with_columns(visible=pl.coalesce("visible", usual, 0.0))
         .with_columns(context=pl.col("input") + pl.col("visible"))
         .sort(*TALK, "account", "model", "started_at", "call_id")
-        .with_columns(talk=pl.struct(*TALK, "account", "model").rle_id())
+        .with_columns(talk=pl.struct(*TALK, "account", "model").rle_id(), row=pl.int_range(pl.len()))
     )
 
 
@@ -98,7 +105,9 @@ def falls(calls: pl.DataFrame, requests: pl.DataFrame) -> pl.DataFrame:
         at_limit=at_limit,
     ).filter((pl.col("carried") >= _MOSTLY) & (pl.col("fallen") <= _MOST_FALLS) & ~pl.col("is_untold"))
     seen = pairs.filter(pl.col("is_fall") & (pl.col("is_grown") | pl.col("at_limit")))
-    return pl.concat([seen, _last(pairs).select(seen.columns)]).sort(*TALK, "started_at", "call_id")
+    rows = pl.concat([seen, _last(pairs).select(seen.columns)]).sort(*TALK, "started_at", "call_id")
+    rest = calls.select("call_id", *[name for name in calls.columns if name not in rows.columns])
+    return rows.join(rest, on="call_id", how="left", maintain_order="left")
 
 
 def around(events: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
@@ -126,7 +135,7 @@ def around(events: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
 
 def _last(pairs: pl.DataFrame) -> pl.DataFrame:
     """Conversations that reached the limit and went on without usage: the fall itself was not seen."""
-    is_last = pl.col("position") == pl.len().over("talk") - 1
+    is_last = pl.col("talk").ne_missing(pl.col("talk").shift(-1))
     reached = (pl.col("context") >= pl.col("limit")) & pl.col("later_call_id").is_not_null()
     reached = reached & (pl.col("policy") >= _NEARLY_ALWAYS)
     return pairs.filter(is_last & reached.fill_null(value=False)).with_columns(
@@ -145,17 +154,22 @@ def _events(calls: pl.DataFrame, requests: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([recorded.select(names), requests.select(names)]).sort("started_at", *TALK)
 
 
+def _before(name: str) -> pl.Expr:
+    """The value of the turn before in the same conversation."""
+    return pl.when(pl.col("talk") == pl.col("talk").shift(1)).then(pl.col(name).shift(1))
+
+
 def _pairs(found: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """Turns of known size, each beside the one before it in its conversation."""
-    row = pl.int_range(pl.len())
-    rows = found.with_columns(row=row, later_call_id=pl.col("call_id").shift(-1).over("talk"))
-    known = rows.filter(pl.col("context").is_not_null()).with_columns(
-        before=pl.col("context").shift(1).over("talk"),
-        began=pl.col("started_at").shift(1).over("talk"),
-        answered=pl.col("visible").shift(1).over("talk"),
-        gap=pl.col("row") - pl.col("row").shift(1).over("talk") - 1,
-        next_call_id=pl.col("later_call_id").shift(1).over("talk"),
-        position=row.over("talk"),
+    later = pl.when(pl.col("talk") == pl.col("talk").shift(-1)).then(pl.col("call_id").shift(-1))
+    known = found.with_columns(later_call_id=later).filter(pl.col("context").is_not_null())
+    known = known.with_columns(
+        before=_before("context"),
+        began=_before("started_at"),
+        answered=_before("visible"),
+        gap=(pl.col("row") - _before("row") - 1).cast(pl.Int64),
+        next_call_id=_before("later_call_id"),
+        opens=pl.col("talk").ne_missing(pl.col("talk").shift(1)),
     )
     lost = pl.col("before") - pl.col("input")
     fell = (pl.col("input") < _FALL * pl.col("before")) & (lost > _LEAST_FALL)
@@ -166,10 +180,10 @@ def _pairs(found: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     known = _with_events(_with_return(known), events)
     recorded = pl.col("fell") & pl.col("has_event")
     is_fall = pl.col("fell") & ~recorded & ~pl.col("is_back")
-    episode = (is_fall | recorded).cast(pl.Int64).cum_sum().shift(1).over("talk").fill_null(0)
-    return known.with_columns(is_fall=is_fall, is_recorded=recorded, episode=episode).with_columns(
-        run=pl.col("carries").cast(pl.Int64).cum_sum().over("talk", "episode")
-    )
+    carried = pl.col("carries").cast(pl.Int64).cum_sum()
+    restarts = pl.col("opens") | (is_fall | recorded).shift(1)
+    run = carried - pl.when(restarts).then(carried - pl.col("carries").cast(pl.Int64)).forward_fill()
+    return known.with_columns(is_fall=is_fall, is_recorded=recorded, run=run)
 
 
 def _with_return(known: pl.DataFrame) -> pl.DataFrame:
@@ -204,7 +218,7 @@ def _with_events(known: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
 def _with_service(pairs: pl.DataFrame) -> pl.DataFrame:
     """Add what the service's conversations have in common."""
     follows = pl.col("before").is_not_null()
-    first = pl.col("input").filter(pl.col("position") == 0)
+    first = pl.col("input").filter("opens")
     step = (pl.col("input") - pl.col("before")).filter(pl.col("carries") & (pl.col("gap") == 0))
     read = pl.col("cache_read_tokens").fill_null(0).sum() / pl.col("input").sum()
     return pairs.with_columns(

@@ -54,10 +54,15 @@ def claim(evidence: Evidence) -> pl.DataFrame:
 
 def _iterations(calls: pl.DataFrame) -> pl.DataFrame:
     """What the provider's own compactions used, where the span says so beside its counts."""
-    cached = pl.col("cache_read_tokens").fill_null(0).sum() / INPUT.sum()
-    told = calls.with_columns(_cached=cached.over(SERVICE).fill_nan(0.0).fill_null(0.0)).filter(
+    outside = (
         ~pl.col("dialect").is_in(_INCLUDING).fill_null(value=False) & pl.col("not_billed_reason").is_null()
     )
+    told = calls.filter(
+        outside & (pl.sum_horizontal("compaction_input_tokens", "compaction_output_tokens") > 0)
+    )
+    read = pl.col("cache_read_tokens").sum() / INPUT.sum()
+    shares = calls.join(told, on=SERVICE, how="semi").group_by(SERVICE).agg(_cached=read.fill_nan(0.0))
+    told = told.join(shares, on=SERVICE, how="left", maintain_order="left")
     rows = told.select(
         *_PLACE, *OWNER, "trace_id", "span_id", "_cached",
         input_uncached="compaction_input_tokens", output="compaction_output_tokens",

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from pipeline.cause import Evidence
+from pipeline.causes import cancellations, missing_usage
 from pipeline.causes.summary_compaction import CAUSE
 
 HEAD = (
@@ -165,6 +166,18 @@ def test_a_request_to_compact_what_was_never_traced_is_like_other_calls(
         ("input_uncached", 1500, 0.5),
         ("output", 100, 0.0),
     ]
+
+
+def test_no_other_cause_claims_a_request_to_compact(evidence: Callable[..., Evidence]) -> None:
+    silences = """
+    trace_id | span_id | operation | started_at          | expected_calls | whole_input_uncached | has_http_span
+    t-z      | http    | compact   | 2026-10-05T04:30:00 | 1.0            | 3000                 | true
+    t-z      | other   | chat      | 2026-10-05T04:30:00 | 1.0            | 3000                 | true
+    """
+    rules = "provider | failure_mode | billed\n* | cancelled | 0.9"
+    given = evidence(silences=silences, rules=rules)
+    for cause in (cancellations.CAUSE, missing_usage.CAUSE):
+        assert cause.claim(given)["span_id"].unique().to_list() == ["other"]
 
 
 def test_an_ordinary_conversation_claims_nothing(evidence: Callable[..., Evidence]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from pipeline.conversations import falls
+from pipeline.conversations import compact_requests, falls
 from schemas.core import Call
 
 NO_REQUESTS = pl.DataFrame(
@@ -132,3 +132,10 @@ def test_calls_without_a_conversation_belong_to_that_of_their_trace(calls) -> No
     table = calls([*GROWTH, 2400]).with_columns(conversation_id=pl.lit(None, pl.String), trace_id=pl.lit("t"))
 
     assert found(table) == [("0.4", 9900, 0)]
+
+
+def test_requests_that_compact_are_known_by_their_path() -> None:
+    paths = ["/v1/responses/compact", "/openai/v1/responses/compact/", "/v1/responses", "/compact", None]
+    attempts = pl.DataFrame({"trace_id": "t", "span_id": list("abcde"), "url_path": paths})
+
+    assert compact_requests(attempts).rows() == [("t", "a"), ("t", "b")]
