@@ -18,11 +18,20 @@ Role = Literal["call", "aggregate", "server", "duplicate", "auxiliary"]
 """call: one request to a model. aggregate: repeats its descendants. server: the provider's own copy.
 duplicate: a second span by the same instrumentation. auxiliary: free or not a model call (token counting)."""
 
-Rule = Literal["false_zero_is_null", "placeholder_output", "estimated_counts", "wrong_output"]
+Rule = Literal[
+    "false_zero_is_null",
+    "placeholder_output",
+    "estimated_counts",
+    "wrong_output",
+    "output_without_reasoning",
+    "output_plus_placeholder",
+]
 """false_zero_is_null: input 0 and output 0 together mean that nothing was recorded.
 placeholder_output: without a finish reason an output of 1 to 8 is the placeholder of `message_start`.
 estimated_counts: the counts may be a local estimate.
-wrong_output: the output differs from what other instrumentations log for the same call."""
+wrong_output: the output differs from what other instrumentations log for the same call.
+output_without_reasoning: it leaves out the thoughts that are billed with it.
+output_plus_placeholder: it counts the placeholder of `message_start` beside the whole."""
 
 
 @dataclass(frozen=True)

@@ -59,11 +59,13 @@ _TOOL_PROMPTS: tuple[tuple[str, int], ...] = (
     (r"claude-(opus|sonnet)-4[-.]6", 497),
     (r"claude-(opus|sonnet|haiku)-4[-.]5", 496),
     (r"claude-sonnet-5", 354),
-    (r"claude-3-5-haiku", 264),
-    (r"claude-(2|v2|instant)", 0),
+    (r"claude-3(-5)?-haiku", 264),
+    (r"claude-3-sonnet", 159),
+    (r"claude-3-opus", 530),
+    (r"claude-3-5-sonnet-20240620", 294),
     (r"claude-3-", 346),
+    (r"claude-(v?[12]([.:-]|$)|instant)", 0),
     (r"claude", 313),
-    (r"nova-", 846),
     (r"llama-?4", 654),
 )
 """Tokens that a provider adds unseen to a request with tools, automatic choice; a forced choice adds more."""
@@ -90,7 +92,7 @@ def tool_prompt(model: str | None) -> int:
 
 
 def with_family(calls: pl.DataFrame) -> pl.DataFrame:
-    """Return calls with `family`, `is_reasoning_model` and `tool_prompt`, by response model, else request's."""
+    """Return calls with `family`, `is_reasoning_model`, `tool_prompt`, by the model that answered."""
     name = pl.coalesce("response_model", "request_model", "model")
     models = calls.select(name.alias("_name")).unique()
     facts = models.with_columns(

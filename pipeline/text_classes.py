@@ -3,7 +3,7 @@
 import re
 
 TEXT_CLASSES = ("prose", "code", "json", "cjk", "other")
-"""prose: words in letters. code: program text. json: data in brackets and quotes. cjk: Chinese, Japanese, Korean."""
+"""prose: words in letters. code: program text. json: data in brackets. cjk: Chinese, Japanese, Korean."""
 
 _SAMPLE = 4_000
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uff00-\uffef]")

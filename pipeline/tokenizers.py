@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,15 +107,15 @@ def _bytes(name: str, vocabulary: _Vocabulary) -> bytes:
         folder = os.environ.get(variable)
         if folder and (path := Path(folder) / vocabulary.cache_name).is_file():
             return _sound(path.read_bytes(), name, vocabulary, f"file {vocabulary.cache_name} in ${variable}")
-    try:
-        packed = (files("bpe_openai.data") / f"{name}.tiktoken.gz").read_bytes()
-    except (ModuleNotFoundError, FileNotFoundError):
+    package = find_spec("bpe_openai")  # only its files are used: importing it would load all vocabularies
+    packed = Path(package.origin or "").parent / "data" / f"{name}.tiktoken.gz" if package else None
+    if packed is None or not packed.is_file():
         raise VocabularyError(
             f"The vocabulary {name} is needed to count tokens, and it is not on this machine. Install the "
-            f"package bpe-openai (it holds o200k_base and cl100k_base), or set TIKTOKEN_CACHE_DIR to a folder "
-            f"that holds it under the name {vocabulary.cache_name}. Nothing is downloaded."
-        ) from None
-    return _sound(gzip.decompress(packed), name, vocabulary, "copy in the package bpe-openai")
+            "package bpe-openai (it holds o200k_base and cl100k_base), or set TIKTOKEN_CACHE_DIR to a "
+            f"folder that holds it under the name {vocabulary.cache_name}. Nothing is downloaded."
+        )
+    return _sound(gzip.decompress(packed.read_bytes()), name, vocabulary, "copy in the package bpe-openai")
 
 
 def _sound(data: bytes, name: str, vocabulary: _Vocabulary, place: str) -> bytes:

@@ -7,8 +7,10 @@ from pipeline.causes import (
     duplicate_spans,
     missing_usage,
     not_billed,
+    reasoning,
     retries,
     summary_compaction,
+    tokenizer_mismatch,
     uninstrumented,
 )
 
@@ -19,7 +21,9 @@ CAUSES: tuple[Cause, ...] = (
     retries.CAUSE,
     cancellations.CAUSE,
     missing_usage.CAUSE,
+    tokenizer_mismatch.CAUSE,
     summary_compaction.CAUSE,
+    reasoning.CAUSE,
     uninstrumented.CAUSE,
 )
 """In the order of the page; the order means nothing else."""

@@ -73,13 +73,14 @@ class Recounter:
         return any(self._applies(quirk, row) for quirk in quirks)
 
     def _applies(self, quirk: Quirk, row: Row) -> bool:
-        """Whether an estimate is possible; finished streams as well, because no gateway marks its estimates."""
+        """Whether an estimate is possible: on finished streams as well, because nobody marks estimates."""
         model = self._model(row) or ""
         is_named = not quirk.model_parts or any(part in model for part in quirk.model_parts)
         return is_named and (not quirk.streamed_only or bool(self._value(row, "is_stream")))
 
     def _model(self, row: Row) -> str | None:
-        return self._value(row, "response_model") or self._value(row, "request_model")
+        model: str | None = self._value(row, "response_model") or self._value(row, "request_model")
+        return model
 
     def _value(self, row: Row, column: str) -> Any:
         return row[self._slot[column]]

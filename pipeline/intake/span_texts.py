@@ -12,9 +12,10 @@ import msgspec
 
 from pipeline.intake import span_fields
 from pipeline.intake.readers import SpanError
-from pipeline.intake.texts import Texts, answer_texts, request_texts, tool_texts
+from pipeline.intake.texts import Texts, answer_texts, request_texts, schema_text, tool_texts
 from pipeline.otlp import Attribute
 
+_SCHEMA = "gen_ai.request.structured_output_schema"
 _INPUTS = {
     "gen_ai.input.messages": 0,
     "gen_ai.system_instructions": 0,
@@ -38,7 +39,7 @@ _OUTPUTS = {
     "traceloop.entity.output": 7,
     "output.value": 8,
 }
-_TOOLS = {"gen_ai.tool.definitions": 0, "ai.prompt.tools": 3}
+_TOOLS = {"gen_ai.tool.definitions": 0, _SCHEMA: 0, "ai.prompt.tools": 3}
 _INDEXED = (
     (re.compile(r"llm\.input_messages\.\d+\.message\.(.+)"), "input", 1),
     (re.compile(r"embedding\.embeddings\.\d+\.embedding\.(text)"), "input", 1),
@@ -120,7 +121,9 @@ def _read(hits: list[_Hit], side: str, target: Texts, tools: Texts) -> None:
             _read_indexed(hit, side, target)
             continue
         value = _json(hit.value)
-        if side == "tools":
+        if hit.key == _SCHEMA:
+            schema_text(hit.value, target)
+        elif side == "tools":
             tool_texts([_json(item) for item in value] if isinstance(value, list) else [value], target)
         elif side == "input":
             spare = Texts() if tools.characters else tools

@@ -1,4 +1,4 @@
-"""Texts of prompts and answers inside JSON of any provider or instrumentation: found, to be counted and forgotten.
+"""Texts of prompts and answers inside JSON of any provider or instrumentation, to be counted and forgotten.
 
 What is not text to a model is left out: ids, types, roles, addresses, media, signatures, and thoughts, which
 are shown in part and billed whole.
@@ -13,20 +13,23 @@ MAX_CHARACTERS = 400_000
 """Characters of one side of a call that are counted; the rest is taken to count like them."""
 
 _DEPTH = 24
-_SKIPPED = frozenset(
-    "role type id call_id callId tool_call_id toolCallId toolUseId tool_use_id finish_reason stop_reason data "
-    "url uri image image_url input_audio audio file file_data source blob inlineData inline_data fileData "
-    "signature thoughtSignature thought_signature encrypted_content mime_type mimeType media_type modality "
-    "cache_control cachePoint annotations citations logprobs index model object status usage toolCallType "
-    "providerOptions providerMetadata experimental_providerMetadata safety_ratings".split()
-)
+_SKIPPED = frozenset((
+    "role", "type", "id", "call_id", "callId", "tool_call_id", "toolCallId", "toolUseId", "tool_use_id",
+    "finish_reason", "stop_reason", "data", "url", "uri", "image", "image_url", "input_audio", "audio",
+    "file", "file_data",
+    "source", "blob", "inlineData", "inline_data", "fileData", "signature", "thoughtSignature",
+    "thought_signature", "encrypted_content", "mime_type", "mimeType", "media_type", "modality",
+    "cache_control", "cachePoint", "annotations", "citations", "logprobs", "index", "model", "object",
+    "status", "usage", "toolCallType", "providerOptions", "providerMetadata", "safety_ratings",
+))  # fmt: skip
 _STRUCTURES = frozenset(("arguments", "args", "input", "parameters", "response", "result", "output", "json"))
 _THOUGHTS = frozenset(("reasoning", "thinking", "redacted_thinking"))
 _CALLS = frozenset(("tool_call", "tool_use", "tool-call", "function_call", "function"))
 _CALL_KEYS = frozenset(("functionCall", "function_call", "toolUse"))
 _SYSTEMS = ("system", "instructions", "systemInstruction", "system_instruction", "preamble")
-_PROMPTS = ("messages", "contents", "chat_history", "history", "input", "prompt", "message", "inputText", "texts",
-            "inputs")  # fmt: skip
+_PROMPTS = ("messages", "contents", "chat_history", "history", "input", "prompt", "message", "inputText",
+            "texts", "inputs")  # fmt: skip
+_SCHEMAS = ("response_format", "output_format", "text")
 _ANSWERS = ("choices", "candidates", "content", "output", "results", "generations", "completion", "text",
             "outputText", "message")  # fmt: skip
 
@@ -95,6 +98,16 @@ def request_texts(value: Any, texts: Texts, tools: Texts) -> None:
     config = value.get("toolConfig")
     found = value.get("tools") or value.get("functions") or (config or {}).get("tools")
     tool_texts(found, tools)
+    for key in _SCHEMAS:
+        found = value.get(key)
+        form = found.get("format") if isinstance(found, dict) and key == "text" else found
+        if isinstance(form, dict) and form.get("type") == "json_schema":
+            schema_text(form, tools)
+
+
+def schema_text(value: Any, tools: Texts) -> None:
+    """Add the schema that the answer must follow: billed like a tool definition, and no tool."""
+    tools.add(value if isinstance(value, str) else msgspec.json.encode(value).decode())
 
 
 def answer_texts(value: Any, texts: Texts) -> None:
