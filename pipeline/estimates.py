@@ -15,9 +15,23 @@ from pipeline.token_ratios import OWN_VOCABULARY, with_recount
 
 ESTIMATED, SUSPECTED, MIXED = "estimated", "suspected", "mixed"
 
-CHANCE = {ESTIMATED: 1.0, SUSPECTED: 0.8, MIXED: 0.05}
-"""Chance that the counts of a call are an estimate: known to be; thoughts are missing that its siblings have;
-a stream like all others, of which about 3 % bring no usage."""
+CHANCE = {ESTIMATED: (1.0, 0.0), SUSPECTED: (0.8, 0.15), MIXED: (0.07, 0.25)}
+"""Chance that the counts of a call are an estimate, and its standard error: known to be; thoughts are missing
+that its siblings have; a stream like all others, of which 3 to 10 % bring no usage. Whether a service asks
+for usage is a matter of its code, so that the chance is by service, and often none or all."""
+
+
+def scaled(gap: float, error: float, certainty: str) -> tuple[float, float]:
+    """Return the prior and standard error of a gap that is there by the chance of `certainty`."""
+    chance, doubt = CHANCE[certainty]
+    spread = (chance**2 + doubt**2) * error**2 + doubt**2 * gap**2
+    return chance * gap, float(spread**0.5)
+
+
+def suffix(certainty: str, service: str) -> str:
+    """Return the end of a rate's code: rates of streams that may be estimates are by service."""
+    return "" if certainty == ESTIMATED else f"/{certainty}/{service}"
+
 
 RECORDED_INPUT = pl.sum_horizontal([pl.col(f"{kind}_tokens").fill_null(0) for kind in INPUT_KINDS])
 

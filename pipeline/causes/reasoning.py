@@ -1,9 +1,12 @@
 """Reasoning: thoughts that the provider billed as output, and the recorded output leaves out."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import polars as pl
 
 from pipeline.cause import BUCKET, CLAIM_SCHEMA, OWNER, Cause, Evidence, claims
-from pipeline.estimates import CHANCE, ESTIMATED, MIXED, codes_with, unmatched, with_estimates
+from pipeline.estimates import ESTIMATED, MIXED, codes_with, scaled, suffix, unmatched, with_estimates
 from pipeline.facts import claims_from_facts
 from pipeline.model_families import with_family
 
@@ -85,20 +88,16 @@ def _thinking(rows: pl.DataFrame, siblings: pl.DataFrame) -> pl.DataFrame:
 
 
 def _claims(rows: pl.DataFrame) -> pl.DataFrame:
-    chance = pl.col("certainty").replace_strict(CHANCE, return_dtype=pl.Float64)
-    weight = pl.col("calls") / (pl.col("calls") + _PRIOR_CALLS)
-    point = weight * pl.col("ratio") + (1 - weight) * _REGISTRY
-    error = point * _SPREAD / (pl.col("calls") + 1).sqrt() * weight + (1 - weight) * _REGISTRY_ERROR
-    mixture = (chance * (error**2 + (1 - chance) * point**2)).sqrt()
-    suffix = pl.when(pl.col("certainty") == ESTIMATED).then(pl.lit("")).otherwise("/" + pl.col("certainty"))
-    full = pl.col("output_tokens")
-    rated = rows.with_columns(
-        rate=pl.format("reasoning/{}/{}{}", "dialect", "model", suffix),
-        rate_prior=(point * chance).round(4),
-        rate_error=pl.when(pl.col("certainty") == MIXED).then(mixture).otherwise(error * chance).round(4),
-        rate_low=pl.lit(0.0),
-        rate_high=_HIGH * chance,
+    rows = rows.with_columns(
+        _by=pl.when(pl.col("certainty") != ESTIMATED).then("service").otherwise(pl.lit(""))
     )
+    keys = [*_KEYS, "_by", "ratio", "calls"]
+    known = rows.select(keys).unique().sort(keys)
+    names = ("rate", "rate_prior", "rate_error", "rate_low", "rate_high")
+    schema = known.schema | {name: CLAIM_SCHEMA[name] for name in names}
+    priors = pl.DataFrame([key | _prior(key) for key in known.rows(named=True)], schema=schema)
+    full = pl.col("output_tokens")
+    rated = rows.join(priors, on=keys, how="left", maintain_order="left")
     return claims(
         rated.with_columns(
             token_kind=pl.lit("output"),
@@ -111,6 +110,22 @@ def _claims(rows: pl.DataFrame) -> pl.DataFrame:
             reason=pl.lit("the recorded output is the visible one; thoughts are billed with it"),
         )
     )
+
+
+def _prior(key: Mapping[str, Any]) -> dict[str, object]:
+    """The rate of a group: thoughts per visible token, by the chance that they were left out."""
+    calls = key["calls"]
+    weight = calls / (calls + _PRIOR_CALLS)
+    point = weight * key["ratio"] + (1 - weight) * _REGISTRY
+    error = weight * point * _SPREAD / (calls + 1) ** 0.5 + (1 - weight) * _REGISTRY_ERROR
+    prior, wide = scaled(point, error, key["certainty"])
+    return {
+        "rate": f"reasoning/{key['dialect']}/{key['model']}{suffix(key['certainty'], key['_by'])}",
+        "rate_prior": round(prior, 4),
+        "rate_error": round(wide, 4),
+        "rate_low": 0.0,
+        "rate_high": _HIGH,
+    }
 
 
 CAUSE = Cause(

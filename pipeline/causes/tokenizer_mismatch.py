@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.cause import BUCKET, CLAIM_SCHEMA, OWNER, Cause, Evidence, claims
-from pipeline.estimates import CHANCE, ESTIMATED, MIXED, RECORDED_INPUT, with_estimates
+from pipeline.estimates import ESTIMATED, MIXED, RECORDED_INPUT, scaled, suffix, with_estimates
 from pipeline.facts import claims_from_facts
 from pipeline.token_ratios import learned_ratio
 
@@ -109,10 +109,13 @@ def _mixed(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rates(rows: pl.DataFrame) -> pl.DataFrame:
-    keys = ["dialect", "family", "side", "certainty"]
+    rows = rows.with_columns(
+        _by=pl.when(pl.col("certainty") != ESTIMATED).then("service").otherwise(pl.lit(""))
+    )
+    keys = ["dialect", "family", "side", "certainty", "_by"]
     known = rows.select(keys).unique().sort(keys)
     priors = pl.DataFrame(
-        [key | _prior(**key) for key in known.rows(named=True)],
+        [key | _prior(*key.values()) for key in known.rows(named=True)],
         schema={
             **dict.fromkeys(keys, pl.String()),
             **{
@@ -139,22 +142,20 @@ def _rates(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _prior(dialect: str, family: str, side: str, certainty: str) -> dict[str, object]:
+def _prior(dialect: str, family: str, side: str, certainty: str, service: str) -> dict[str, object]:
     """The rate of a group. Its scatter is that of tokens before the rate, hence the division."""
     counter = _COUNTERS.get(dialect, _UNKNOWN)
     ratio, low, high = learned_ratio(family, side)
     bias = counter.input if side == "input" else counter.output
     gap = (1 + bias) * ratio - 1
     error = (counter.error**2 + ((high - low) / 3.29) ** 2) ** 0.5
-    chance = CHANCE[certainty]
-    spread = (chance * (error**2 + (1 - chance) * gap**2)) ** 0.5
-    wide = spread if certainty == MIXED else error * chance
+    prior, wide = scaled(gap, error, certainty)
     return {
-        "rate": f"ratio/{dialect}/{family}/{side}" + ("" if certainty == ESTIMATED else f"/{certainty}"),
-        "rate_prior": round(gap * chance, 4),
+        "rate": f"ratio/{dialect}/{family}/{side}{suffix(certainty, service)}",
+        "rate_prior": round(prior, 4),
         "rate_error": round(wide, 4),
-        "rate_low": _LOW * chance,
-        "rate_high": _HIGH * chance,
+        "rate_low": _LOW,
+        "rate_high": _HIGH,
         "scatter": round(counter.scatter / max(abs(gap), 0.05), 4),
     }
 

@@ -33,6 +33,8 @@ class Recounter:
 
     def __init__(self, slots: Mapping[str, int]) -> None:
         self._slot = slots
+        self._models = slots["response_model"], slots["request_model"]
+        self._operation = slots["operation"]
         self._waiting: list[_Waiting] = []
         self._characters = 0
 
@@ -63,11 +65,12 @@ class Recounter:
 
     def _wants(self, row: Row, scope: Scope) -> bool:
         """Whether the span is a call to a model, and its usage is absent, in part, or may be an estimate."""
-        operation = (self._value(row, "operation") or "").lower()
-        if self._model(row) is None and operation not in _CALLS:
+        operation = row[self._operation]
+        is_named = row[self._models[1]] is not None or row[self._models[0]] is not None
+        if not is_named and (operation is None or operation.lower() not in _CALLS):
             return False
         given, made = self._value(row, "input_tokens"), self._value(row, "output_tokens")
-        if not given or (not made and operation not in _EMBEDDINGS):
+        if not given or (not made and (operation or "").lower() not in _EMBEDDINGS):
             return True
         quirks = _estimates(scope.name or "", scope.version or "")
         return any(self._applies(quirk, row) for quirk in quirks)
@@ -79,7 +82,7 @@ class Recounter:
         return is_named and (not quirk.streamed_only or bool(self._value(row, "is_stream")))
 
     def _model(self, row: Row) -> str | None:
-        model: str | None = self._value(row, "response_model") or self._value(row, "request_model")
+        model: str | None = row[self._models[0]] or row[self._models[1]]
         return model
 
     def _value(self, row: Row, column: str) -> Any:
