@@ -39,6 +39,8 @@ class Mix:
     period_boundary: float = 1.0
     company: int | None = None
     """Seed of another company: shares, sizes, speeds, instrumentations, billing. None: the usual one."""
+    newcomers: bool = True
+    """Whether there are the services that came later: agents, sampled traffic, structured output, and more."""
     request_log: bool = False
     """Whether one account is metered by a log of all its requests instead of a usage export."""
 
@@ -72,7 +74,7 @@ class Mix:
         return asdict(self)
 
 
-DEMO = Mix(sampling=0.0)
+DEMO = Mix(sampling=0.0, newcomers=False)
 """The mix of the demo."""
 
 

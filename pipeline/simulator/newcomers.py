@@ -46,4 +46,4 @@ NEWCOMERS = (
     Service("photo-captions", "search", ("openllmetry_google",), (GEMINI,), 3, "", 1300, 260,
             features=("site-search",), hour_profile="inner", cancels=0.02, stream=0.3),
 )  # fmt: skip
-"""In every company but the demo's."""
+"""In every company but the demo's, which is small."""

@@ -11,7 +11,7 @@ from pipeline.simulator.billing import booked
 from pipeline.simulator.calls import ABANDONED, SECOND, Attempt, Call
 from pipeline.simulator.clock import Clock
 from pipeline.simulator.leaves import KINDS, Leaves
-from pipeline.simulator.models import ACCOUNTS
+from pipeline.simulator.models import ACCOUNTS, INVOICED
 
 _TEAMS = ("support", "search")
 _KINDS = tuple(kind.replace("_uncached", "") for kind in KINDS)
@@ -35,7 +35,7 @@ class Logs:
         if call.service.is_logged:
             for number, attempt in enumerate(call.attempts):
                 self._meter(call, attempt, number)
-        elif call.service.team in _TEAMS and call.service.dialects and call.outcome not in ABANDONED:
+        elif _passes_proxy(call):
             self._proxy(call)
 
     def _proxy(self, call: Call) -> None:
@@ -72,6 +72,13 @@ class Logs:
         _write(proxy, _PROXY, (row for _, row in sorted(self.proxy)))
         if self.meter:
             _write(meter, _METER, (row for _, row in sorted(self.meter)))
+
+
+def _passes_proxy(call: Call) -> bool:
+    """Two teams go through the proxy, but for what only invoices meter: a log of it would be a meter."""
+    service = call.service
+    is_theirs = service.team in _TEAMS and service.dialects and call.model.provider not in INVOICED
+    return bool(is_theirs) and call.outcome not in ABANDONED
 
 
 def _write(path: Path, header: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:

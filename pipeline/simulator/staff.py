@@ -5,7 +5,7 @@ from math import exp, log, sqrt
 from random import Random
 
 from pipeline.simulator.company import SERVICES
-from pipeline.simulator.mix import DEMO, Mix
+from pipeline.simulator.mix import Mix
 from pipeline.simulator.models import GPT5_MINI, GPT41, GPT41_MINI, GPT51, HAIKU, SONNET
 from pipeline.simulator.newcomers import NEWCOMERS
 from pipeline.simulator.service import Service
@@ -41,7 +41,7 @@ _MOST = 0.6
 
 def staff(mix: Mix) -> tuple[Service, ...]:
     """Return the services, with faults and shares as the mix wants them."""
-    services: tuple[Service, ...] = SERVICES if mix == DEMO else (*SERVICES, *NEWCOMERS)
+    services: tuple[Service, ...] = (*SERVICES, *NEWCOMERS) if mix.newcomers else SERVICES
     if mix.company is not None:
         services = tuple(_drawn(service, mix.company) for service in services)
     turned = (_turned(service, mix) for service in services)

@@ -242,6 +242,17 @@ def balance() -> Callable[[simulator.World], tuple[Counter[tuple[str, ...]], Cou
     return read
 
 
+@pytest.fixture(scope="session", name="rows")
+def rows_of() -> Callable[[Path], list[dict[str, str]]]:
+    return rows
+
+
+@pytest.fixture(scope="session")
+def read() -> Callable[[simulator.World], list[dict[str, Any]]]:
+    """Read the spans of any world."""
+    return lambda world: read_spans(read_lines(world))
+
+
 def without_zeros(counter: Counter[tuple[str, ...]]) -> Counter[tuple[str, ...]]:
     return Counter({key: tokens for key, tokens in counter.items() if tokens})
 
@@ -255,17 +266,25 @@ def add_metered(world: simulator.World) -> Counter[tuple[str, ...]]:
     for path in sorted((world.folder / "anthropic").glob("usage/*")):
         for bucket in json.loads(path.read_bytes())["data"]:
             add_anthropic(found, bucket["results"])
-    for path in sorted((world.folder / "anthropic").glob("requests.csv")):
-        for row in rows(path):
-            for kind in KINDS:
-                where = ("anthropic", row["model"], row["service_tier"], kind)
-                found[where] += int(row[kind.replace("_uncached", "")])
+    for path in (world.folder / "anthropic").glob("requests.csv"):
+        add_log(found, path)
     for name in INVOICED:
-        for line in invoice(world, name)["lines"]:
-            if line["category"] == "usage":
-                tokens = int(Decimal(line["quantity"]) * 1_000_000)
-                found[name, line["model"], "all", line["token_kind"]] += tokens
+        add_invoice(found, world, name)
     return found
+
+
+def add_log(found: Counter[tuple[str, ...]], path: Path) -> None:
+    for row in rows(path):
+        for kind in KINDS:
+            where = ("anthropic", row["model"], row["service_tier"], kind)
+            found[where] += int(row[kind.replace("_uncached", "")])
+
+
+def add_invoice(found: Counter[tuple[str, ...]], world: simulator.World, name: str) -> None:
+    for line in invoice(world, name)["lines"]:
+        if line["category"] == "usage":
+            tokens = int(Decimal(line["quantity"]) * 1_000_000)
+            found[name, line["model"], "all", line["token_kind"]] += tokens
 
 
 def add_openai(found: Counter[tuple[str, ...]], results: list[dict[str, Any]]) -> None:
