@@ -8,7 +8,7 @@ from rich.table import Table
 from assets.score import CAUSES, FIGURES, Figure
 from assets.simulate import BALANCED, BALANCES, Goal, Outcome, summarise
 
-WIDTH = 120
+WIDTH = 132
 """Columns that the tables need: figures are not to be cut where a terminal is narrow, or a pipe."""
 
 
@@ -61,7 +61,7 @@ def _figures(outcomes: Sequence[Outcome]) -> Table:
     worlds = f"{len(outcomes)} world{'s' * (len(outcomes) > 1)}"
     title = f"{worlds} of {plan.calls:,} calls, export by the {plan.grain}"
     table = Table(title=title, title_justify="left")
-    table.add_column("figure", min_width=26)
+    table.add_column("figure", no_wrap=True)
     others = [name for name in BALANCES if name != BALANCED]
     for name in ("median", "90th", "worst", "goal", "", *others):
         table.add_column(name, justify="right", no_wrap=True)
