@@ -4,7 +4,8 @@ import polars as pl
 
 from pipeline.cause import BUCKET, CLAIM_SCHEMA, OWNER, claims
 from pipeline.fates import COMPACT_OPERATIONS
-from pipeline.sizes import INPUT_KINDS, OUTPUT_KINDS, WHOLE
+from pipeline.kind_shares import INPUT_KINDS
+from pipeline.sizes import OUTPUT_KINDS, WHOLE
 from schemas.types import TOKEN_KINDS
 
 _PLACE = [name for name in BUCKET if name != "token_kind"]

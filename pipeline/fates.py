@@ -28,7 +28,7 @@ _CUT = ("partial", "placeholder")
 _SDK_ATTEMPTS = 3
 """The OpenAI and Anthropic SDKs retry twice by default (`DEFAULT_MAX_RETRIES = 2`)."""
 _NEARLY_ALWAYS = 0.95
-"""From this share on of completed calls, a missing finish reason means that the stream was not read to its end."""
+"""From this share of completed calls on, a missing finish reason means a stream not read to its end."""
 
 
 def failure_of(status: pl.Expr, error: pl.Expr) -> pl.Expr:
@@ -64,7 +64,7 @@ def with_fates(calls: pl.DataFrame) -> pl.DataFrame:
     """Return the calls with `failure`, `fate`, `attempts_made` and `is_doubtful`.
 
     `attempts_made`: attempts that are known of, or inferred from the duration of a call that timed out: a
-    multiple of the shortest timeout of its service. `is_doubtful`: neither its end nor its finish reasons tell
+    multiple of the shortest timeout of its service. `is_doubtful`: neither its end nor its reasons tell
     whether a stream without usage was read to the end or given up; it counts as missing usage and as
     cancellation, half and half.
     """

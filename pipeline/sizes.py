@@ -11,15 +11,13 @@ import polars as pl
 
 from pipeline.cause import BUCKET
 from pipeline.fates import AGREES
+from pipeline.kind_shares import INPUT_KINDS, WRITES, with_kind_shares
 from schemas.types import TOKEN_KINDS
 
 WHOLE = tuple(f"whole_{kind}" for kind in TOKEN_KINDS)
 """Expected tokens of a complete answer, one column a kind."""
 
-INPUT_KINDS = tuple(kind for kind in TOKEN_KINDS if not kind.startswith("output"))
 OUTPUT_KINDS = tuple(kind for kind in TOKEN_KINDS if kind.startswith("output"))
-
-WRITES = ("cache_write_5m", "cache_write_1h", "cache_write_other")
 
 _GROUPS = (
     ("provider", "account", "model", "service", "operation"),
@@ -54,17 +52,16 @@ OUTPUT = total([f"{kind}_tokens" for kind in OUTPUT_KINDS])
 
 
 def with_sizes(calls: pl.DataFrame, metered: pl.DataFrame) -> pl.DataFrame:
-    """Return calls with `fate`, plus `whole_<kind>`, `whole_input_error`, `whole_output_error`, `made_output`, `excess_seconds`.
+    """Return calls with `fate`, plus `whole_<kind>`, their errors, `made_output` and `excess_seconds`.
 
-    Errors are standard errors in tokens. `made_output`: output generated until the call ended, by the time it
-    took; for completed calls the whole. Calls that agree keep what they recorded, with no error.
+    `whole_input_error` and `whole_output_error` are standard errors in tokens. `made_output`: output generated
+    until the call ended, by the time it took; for completed calls the whole. Calls that agree keep what they recorded, with no error.
     """
-    shares = _meter_shares(metered)
-    table = calls.with_columns(_input=INPUT, _output=OUTPUT, _seconds=_SECONDS)
+    table = with_kind_shares(calls, metered)
+    table = table.with_columns(_input=INPUT, _output=OUTPUT, _seconds=_SECONDS)
     table = _with_siblings(table)
     table = _with_previous_turn(table)
     table = _with_duration(table)
-    table = table.join(shares, on=list(_MODEL), how="left", maintain_order="left")
     knows_input = pl.col("input_uncached_tokens").is_not_null() & (pl.col("_input") > 0)
     own_kinds = knows_input & (pl.col("cache_breakdown") != "none")
     agrees = pl.col("fate").is_in([AGREES, "not_billed"])
@@ -72,7 +69,7 @@ def with_sizes(calls: pl.DataFrame, metered: pl.DataFrame) -> pl.DataFrame:
     inputs = [
         pl.when(own_kinds)
         .then(_own(kind))
-        .otherwise(size * _share(kind))
+        .otherwise(size * pl.col(f"share_{kind}"))
         .fill_null(0.0)
         .alias(f"whole_{kind}")
         for kind in INPUT_KINDS
@@ -101,30 +98,11 @@ def _own(kind: str) -> pl.Expr:
     own = pl.col(f"{kind}_tokens").fill_null(0).cast(pl.Float64)
     if kind not in WRITES:
         return own
-    known = pl.sum_horizontal([pl.col(f"_share_{name}") for name in WRITES[:-1]])
+    lasting = pl.sum_horizontal([pl.col(f"share_{name}") for name in WRITES[:-1]])
     lumped = pl.col("cache_write_other_tokens").fill_null(0)
     if kind == WRITES[-1]:
-        return pl.when(known > 0).then(0.0).otherwise(own)
-    return own + pl.when(known > 0).then(lumped * pl.col(f"_share_{kind}") / known).otherwise(0.0)
-
-
-_MODEL = ("provider", "account", "scope", "model", "service_tier")
-
-
-def _meter_shares(metered: pl.DataFrame) -> pl.DataFrame:
-    """`_share_<kind>`: how the meter of a scope's model splits its input over the kinds, over the month."""
-    sums = metered.group_by(_MODEL).agg(
-        pl.col("tokens").filter(pl.col("token_kind") == kind).sum().cast(pl.Float64).alias(f"_share_{kind}")
-        for kind in INPUT_KINDS
-    )
-    shares = [f"_share_{kind}" for kind in INPUT_KINDS]
-    whole = pl.sum_horizontal(shares)
-    return sums.with_columns(pl.when(whole > 0).then(pl.col(name) / whole).alias(name) for name in shares)
-
-
-def _share(kind: str) -> pl.Expr:
-    """Share of a kind in the meter's input; all of it is plain input where the meter shows none."""
-    return pl.col(f"_share_{kind}").fill_null(1.0 if kind == "input_uncached" else 0.0)
+        return pl.when(lasting > 0).then(0.0).otherwise(own)
+    return own + pl.when(lasting > 0).then(lumped * pl.col(f"share_{kind}") / lasting).otherwise(0.0)
 
 
 def _failing_bias(table: pl.DataFrame) -> float:

@@ -50,8 +50,16 @@ def test_a_call_without_usage_is_as_large_as_its_siblings() -> None:
     )  # sample deviation of 800 and 1200, 40 calls
 
 
-def test_unknown_input_is_split_over_kinds_as_the_meter_splits_it() -> None:
-    rows = [known(1000, 50)] * 10
+def test_unknown_input_is_split_over_kinds_as_siblings_are() -> None:
+    rows = [known(700, 50, cache_read_tokens=300)] * 10
+    meter = {"input_uncached": 600, "cache_read": 400, "output": 99}
+    row = sized(*rows, LOST, metered=meter).filter(pl.col("fate") == "missing_usage").row(0, named=True)
+    assert row["whole_input_uncached"] == pytest.approx(700)
+    assert row["whole_cache_read"] == pytest.approx(300)
+
+
+def test_where_siblings_tell_no_kinds_the_meter_does() -> None:
+    rows = [known(1000, 50, cache_breakdown="none")] * 10
     meter = {"input_uncached": 600, "cache_read": 400, "output": 99}
     row = sized(*rows, LOST, metered=meter).filter(pl.col("fate") == "missing_usage").row(0, named=True)
     assert row["whole_input_uncached"] == pytest.approx(600)
