@@ -39,6 +39,7 @@ CHECKS = {
     "traces_are_whole": ("core.call", "Traced tokens less what was counted twice are those of the calls."),
     "meter_is_whole": ("recon.bucket", "The buckets hold every metered token once."),
     "bridge_adds_up": ("recon.bridge", "The steps of every cell add up to its metered tokens."),
+    "workloads_add_up": ("recon.anatomy", "Every billed call has one workload, with all of its tokens."),
     "tieout_adds_up": ("recon.tieout", "The components of every invoice add up to it, in whole cents."),
     "teams_add_up": ("report.team", "The teams and pools together are billed what the invoices bill."),
 }

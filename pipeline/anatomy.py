@@ -49,7 +49,7 @@ _WHOLE = ("stop", "end_turn", "completed")
 """Finish reasons of an answer that calls no tool and was not cut."""
 
 _INPUT = [name for name in KIND_COLUMNS if not name.startswith("output")]
-_COMPLETED = pl.col("failure") == "completed"
+_COMPLETED = (pl.col("failure") == "completed") | pl.col("is_doubtful")
 _GIVEN_UP = pl.col("failure").is_in(["cancelled", "timeout"])
 
 
@@ -73,7 +73,7 @@ RULES = (
         pl.col("operation").is_in(COMPACT_OPERATIONS),
     ),
     Rule("retry", "estimated", "it failed and the same request followed", ~_COMPLETED & pl.col("is_resent")),
-    Rule("cancelled", "exact", "the client gave up", _GIVEN_UP),
+    Rule("cancelled", "exact", "the client gave up", ~_COMPLETED & _GIVEN_UP),
     Rule("failed", "exact", "it failed and was not sent again", ~_COMPLETED),
     Rule("keep_alive", "estimated", "equal requests at equal pauses for no answer", pl.col("is_ping")),
     Rule(

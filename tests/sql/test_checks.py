@@ -49,6 +49,8 @@ def plant(warehouse: Warehouse) -> Plant:
         "span_count": 1,
         "usage_quality": "recorded",
         "cache_breakdown": "full",
+        "agent_level": "none",
+        "workload": "serving",
         "has_http_spans": False,
         "is_pool": False,
         "reason": "r",
@@ -187,11 +189,23 @@ def test_a_span_whose_tokens_no_call_holds_is_named(warehouse: Warehouse, plant:
     assert found.rows() == [("openai", "other", 1, 0, 0)]
 
 
+def test_a_billed_call_without_a_workload_is_named(warehouse: Warehouse, plant: Plant) -> None:
+    plant("core.call", [{"output_tokens": 7}, {"call_id": "y", "output_tokens": 5, "not_billed_reason": "r"}])
+    plant("recon.anatomy", [{"calls": 1, "tokens": 7}])
+    assert bad(warehouse, "workloads_add_up").is_empty()
+
+    plant("core.call", [{"call_id": "z", "output_tokens": None}])
+    plant("recon.anatomy", [{"team": "blue", "calls": 0, "tokens": 2}])
+    found = bad(warehouse, "workloads_add_up")
+    assert found.drop("provider", "account").rows() == [("blue", 0, 0, 0, 2), ("red", 2, 1, 7, 7)]
+
+
 @pytest.mark.parametrize("check", [name for name in CHECKS if name != "nothing_is_lost"])
 def test_other_months_are_not_looked_at(warehouse: Warehouse, plant: Plant, check: str) -> None:
     plant("recon.bridge", [{"step": "traced", "tokens": 5}])
     plant("core.metered", [{"output_tokens": 3}])
     plant("core.traced", [{"output_tokens": 3}])
+    plant("recon.anatomy", [{"tokens": 3}])
     plant("recon.tieout", [{"component": "billed", "usd": Decimal(3)}])
     assert bad(warehouse, check).height == 1
     assert bad(warehouse, check, "2026-09").is_empty()
