@@ -9,8 +9,8 @@ import polars as pl
 from pipeline.dialect import Rule
 from pipeline.dialects import DIALECTS
 from pipeline.fates import AGREES
+from pipeline.kind_shares import INPUT_KINDS
 from pipeline.model_families import with_family
-from pipeline.sizes import INPUT_KINDS
 from pipeline.token_ratios import OWN_VOCABULARY, with_recount
 
 ESTIMATED, SUSPECTED, MIXED = "estimated", "suspected", "mixed"

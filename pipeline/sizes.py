@@ -54,8 +54,9 @@ OUTPUT = total([f"{kind}_tokens" for kind in OUTPUT_KINDS])
 def with_sizes(calls: pl.DataFrame, metered: pl.DataFrame) -> pl.DataFrame:
     """Return calls with `fate`, plus `whole_<kind>`, their errors, `made_output` and `excess_seconds`.
 
-    `whole_input_error` and `whole_output_error` are standard errors in tokens. `made_output`: output generated
-    until the call ended, by the time it took; for completed calls the whole. Calls that agree keep what they recorded, with no error.
+    The errors, `whole_input_error` and `whole_output_error`, are standard errors in tokens. `made_output`:
+    output generated until the call ended, by the time it took; for completed calls the whole. Calls that
+    agree keep what they recorded, with no error.
     """
     table = with_kind_shares(calls, metered)
     table = table.with_columns(_input=INPUT, _output=OUTPUT, _seconds=_SECONDS)
