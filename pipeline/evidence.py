@@ -1,6 +1,6 @@
 """The month's facts as causes see them: placed in buckets, with fates, sizes and further attempts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple, Protocol
 
@@ -13,7 +13,11 @@ from pipeline.conversations import compact_requests
 from pipeline.extra_attempts import extra_attempts
 from pipeline.fates import AGREES, COMPACT_OPERATIONS, with_fates
 from pipeline.grid import Grid, Placed
+from pipeline.leftovers import placed_leftovers
 from pipeline.meters import Meters
+from pipeline.request_logs import Logs, is_matched, unlogged
+from pipeline.sampling import kept_share
+from pipeline.settings import Sampling
 from pipeline.sizes import with_sizes
 from pipeline.tokens import unpivot
 
@@ -61,6 +65,10 @@ class Registered(Protocol):
     def owners(self) -> Mapping[str, str]:
         """Scope -> team that owns what no call explains."""
 
+    @property
+    def sampling(self) -> Sequence[Sampling]:
+        """Configured sampling rates, in order."""
+
 
 def placed(calls: Calls, meters: Meters) -> Ground:
     """Place traces and meters in the same buckets."""
@@ -77,28 +85,38 @@ def placed(calls: Calls, meters: Meters) -> Ground:
     return Ground(grid, traced, own, corrections, metered)
 
 
-def evidence_of(calls: Calls, meters: Meters, ground: Ground, month: str, facts: Registered) -> Evidence:
-    """Return what causes may look at: fates, sizes, further attempts, and calls without a span."""
+def evidence_of(logs: Logs, meters: Meters, ground: Ground, month: str, known_of: Registered) -> Evidence:
+    """Return what causes may look at: fates, sizes, further attempts, and calls without a span.
+
+    What a request log tells of an account in full is not in the further attempts and calls without a span.
+    """
+    calls = logs.calls
     known = with_fates(ground.calls.inside)
-    known = known.with_columns(is_matched=pl.lit(value=False), kept_share=pl.lit(1.0))
+    told = is_matched(known, logs.facts, logs.requests)
+    known = known.with_columns(told, kept_share(known, known_of.sampling))
     unseen = calls.silences.with_columns(call_id=pl.col("span_id"))
     silences = ground.grid.place(unseen, _NOBODY).inside
     every = pl.concat([known, _as_calls(silences, known)], how="diagonal_relaxed")
     sized = with_sizes(every, ground.metered)
     own = sized.filter(pl.col("fate") != _SILENT)
-    extra = ground.grid.place(extra_attempts(own, calls.attempts), _embeddings(own))
+    extra = ground.grid.place(extra_attempts(own, calls.attempts), _embeddings(own)).inside
+    again = logs.facts.filter(~pl.col("is_kept"))
+    unseen = _named(sized.filter(pl.col("fate") == _SILENT), calls.attempts)
+    owners = dict(known_of.owners)
     year, number = (int(part) for part in month.split("-"))
     return Evidence(
         calls=own,
-        attempts=extra.inside,
+        attempts=unlogged(extra, logs).join(again, on="call_id", how="anti"),
         corrections=ground.corrections.inside,
         metered=ground.metered,
-        requests=meters.requests,
-        cache_writes=dict(facts.cache_writes),
-        owners=dict(facts.owners),
+        requests=logs.requests,
+        cache_writes=dict(known_of.cache_writes),
+        owners=owners,
         rules=rules_frame(date(year, number, _LAST_DAY)),
-        silences=_named(sized.filter(pl.col("fate") == _SILENT), calls.attempts),
+        silences=unlogged(unseen, logs),
         counts=request_counts(meters.metered, own),
+        facts=logs.facts,
+        leftovers=placed_leftovers(logs.leftovers, own, unseen, owners),
     )
 
 

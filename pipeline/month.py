@@ -64,7 +64,7 @@ def month_tables(
 def drift_rules(settings: Settings, registries: Registries) -> Rules:
     """Return what reconciliation takes from configuration and registries."""
     cache_writes = {provider.slug: provider.cache_writes for provider in registries.providers}
-    return Rules(registries.causes, cache_writes, scope_owner(settings))
+    return Rules(registries.causes, cache_writes, scope_owner(settings), settings.sampling)
 
 
 def _facts(parts: _Parts, month: Month) -> dict[str, pl.DataFrame]:

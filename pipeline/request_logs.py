@@ -1,11 +1,33 @@
 """Request logs beside calls: which of them meter their account, and what they settle about a call."""
 
+from typing import NamedTuple
+
 import polars as pl
 
+from pipeline.calls import Calls
+from pipeline.matching import match
 from pipeline.metering.zones import day_start, local_day
+from pipeline.meters import Meters
 from schemas.types import ALL
 
 _ACCOUNT = ["provider", "account"]
+
+
+class Logs(NamedTuple):
+    """A month's calls under the names of the meter, its requests, and which is which call's."""
+
+    calls: Calls
+    requests: pl.DataFrame
+    facts: pl.DataFrame
+    leftovers: pl.DataFrame
+
+
+def read_logs(calls: Calls, meters: Meters) -> Logs:
+    """Return the calls matched with the requests of all logs, and settled by them."""
+    requests = with_meter(meters.requests, meters.metered)
+    facts, leftovers = match(calls.calls, requests, calls.attempts)
+    own = {name: settled(getattr(calls, name), facts) for name in ("traced", "calls", "corrections")}
+    return Logs(calls._replace(**own), requests, facts, leftovers)
 
 
 def with_meter(requests: pl.DataFrame, metered: pl.DataFrame) -> pl.DataFrame:
@@ -51,3 +73,8 @@ def is_matched(calls: pl.DataFrame, facts: pl.DataFrame, requests: pl.DataFrame)
         | pl.struct(_ACCOUNT).is_in(logs.to_struct().implode())
     )
     return told.to_series().alias("is_matched")
+
+
+def unlogged(rows: pl.DataFrame, logs: Logs) -> pl.DataFrame:
+    """Return the rows of accounts that no log of their own meters: of the others every request is known."""
+    return rows.join(logs.requests.filter("is_meter").select(_ACCOUNT).unique(), on=_ACCOUNT, how="anti")

@@ -6,6 +6,7 @@ Adds up to zero over the kinds of a call; the kinds differ in price, so it does 
 import polars as pl
 
 from pipeline.cause import BUCKET, OWNER, Cause, Evidence, claims
+from pipeline.facts import claims_from_facts
 from schemas.types import TOKEN_KINDS
 
 _PLACE = [name for name in BUCKET if name != "token_kind"]
@@ -19,7 +20,7 @@ def claim(evidence: Evidence) -> pl.DataFrame:
     reads. Exact where the meter has one of the kinds only; else the bounds are none and all. The two
     halves of a move have no variance, so that the balance keeps them together.
     """
-    calls = evidence.calls.join(_mix(evidence), on=_PLACE)
+    calls = evidence.calls.filter(~pl.col("is_matched")).join(_mix(evidence), on=_PLACE)
     short, long = "cache_write_5m", "cache_write_1h"
     lumped = calls.filter(
         (pl.col("cache_write_other_tokens") > 0)
@@ -33,7 +34,8 @@ def claim(evidence: Evidence) -> pl.DataFrame:
             _moves(undivided, "input_uncached", "cache_read", rest="input_uncached"),
         ]
     )
-    return claims(pl.concat([_away(moves), _towards(moves)]))
+    exact = claims_from_facts(evidence, "cache_convention")
+    return pl.concat([exact, claims(pl.concat([_away(moves), _towards(moves)]))])
 
 
 def _mix(evidence: Evidence) -> pl.DataFrame:

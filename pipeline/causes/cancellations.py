@@ -4,6 +4,7 @@ import polars as pl
 
 from pipeline.cause import Cause, Evidence
 from pipeline.expected import claims_of, halved, lacking, silent, with_rules
+from pipeline.facts import claims_from_facts
 
 
 def claim(evidence: Evidence) -> pl.DataFrame:
@@ -25,6 +26,7 @@ def claim(evidence: Evidence) -> pl.DataFrame:
     silences = with_rules(silent(evidence.silences, "cancellations"), evidence.rules)
     return pl.concat(
         [
+            claims_from_facts(evidence, "cancellations"),
             claims_of(billed.with_columns(whole_output=made, reason=pl.lit("the client gave the call up"))),
             claims_of(silences),
         ]

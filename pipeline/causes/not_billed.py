@@ -4,6 +4,7 @@ import polars as pl
 
 from pipeline.cause import BUCKET, OWNER, Cause, Evidence, claims, claims_from_corrections
 from pipeline.expected import claims_of, with_rules
+from pipeline.facts import claims_from_facts
 from pipeline.onesided import PLACE, doubtful_scopes, family
 from pipeline.tokens import TOTAL, unpivot
 from schemas.types import ALL, KIND_COLUMNS
@@ -22,6 +23,7 @@ def claim(evidence: Evidence) -> pl.DataFrame:
     return pl.concat(
         [
             claims_from_corrections(evidence.corrections, "not_billed"),
+            claims_from_facts(evidence, "not_billed"),
             _never_metered(evidence),
             _perhaps_free(evidence),
         ]
@@ -56,7 +58,9 @@ def _never_metered(evidence: Evidence) -> pl.DataFrame:
     families = evidence.metered.select("provider", "account", family=family("model")).unique()
     calls = (
         evidence.calls.filter(
-            pl.col("not_billed_reason").is_null() & ~pl.col("model").is_in([ALL, "unknown"])
+            pl.col("not_billed_reason").is_null()
+            & ~pl.col("is_matched")
+            & ~pl.col("model").is_in([ALL, "unknown"])
         )
         .join(accounts, on=["provider", "account"], how="semi")
         .with_columns(family=family("model"))

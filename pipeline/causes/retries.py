@@ -4,6 +4,7 @@ import polars as pl
 
 from pipeline.cause import Cause, Evidence
 from pipeline.expected import claims_of, lacking, with_rules
+from pipeline.facts import claims_from_facts
 
 
 def claim(evidence: Evidence) -> pl.DataFrame:
@@ -19,7 +20,8 @@ def claim(evidence: Evidence) -> pl.DataFrame:
     broken = with_rules(broken, evidence.rules).with_columns(
         reason=pl.lit("stream that the provider broke: its answer was not kept")
     )
-    return pl.concat([claims_of(_weighted(attempts)), claims_of(broken)])
+    exact = claims_from_facts(evidence, "retries")
+    return pl.concat([exact, claims_of(_weighted(attempts)), claims_of(broken)])
 
 
 def _weighted(attempts: pl.DataFrame) -> pl.DataFrame:
