@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from pipeline.intake.texts import Texts, answer_texts, request_texts
 from pipeline.model_families import family_of, tool_prompt
 from pipeline.token_fit import Sample
@@ -13,6 +15,9 @@ from pipeline.tokenizers import count_tokens
 
 _PLAIN_PROMPTS = ("prompt", "inputText", "texts")
 """Keys of requests whose prompt has no chat template; nor has it in embeddings."""
+
+
+RECORDINGS = Path(__file__).parents[3] / "shared" / "data" / "billed_texts.jsonl.gz"
 
 
 class Recorded(NamedTuple):
@@ -23,7 +28,8 @@ class Recorded(NamedTuple):
     characters: int
 
 
-def read(path: Path) -> list[Recorded]:
+@pytest.fixture(scope="session")
+def recorded() -> list[Recorded]:
     """Return both sides of every recorded call whose bill its own text can explain.
 
     Left out: nobody bills (self-hosted); images, server tools or a context kept by the provider; lines
@@ -31,7 +37,9 @@ def read(path: Path) -> list[Recorded]:
     bill does not tell them apart the answer is left out, and so is an answer that a guardrail changed, or that ends in tool
     calls which were not recorded.
     """
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
+    if not RECORDINGS.exists():
+        pytest.skip("the recordings are not at hand")
+    with gzip.open(RECORDINGS, "rt", encoding="utf-8") as lines:
         return [item for line in lines for item in _sides(json.loads(line))]
 
 
