@@ -122,7 +122,7 @@ def arrange(buckets: pl.DataFrame, claims: pl.DataFrame, counts: pl.DataFrame | 
     live = live.join(keys.with_row_index("place"), on=PLACE, how="left", maintain_order="left")
     requests = _requests(keys, claims, counts)
     rates = _rates(live)
-    kinds = sorted(live["token_kind"].unique())
+    kinds = sorted(live["token_kind"].unique()) or ["output"]
     rows = _rows(live, rates, kinds)
     counted = rows.filter(pl.col("requests") != 0, pl.col("rate") >= 0).join(requests, on="place", how="semi")
     if counted.height:
