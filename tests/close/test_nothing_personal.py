@@ -66,6 +66,9 @@ def spans() -> list[dict[str, Any]]:
         *(span(8 + i, [], **{key: secret(key)}) for i, key in enumerate(
             ("traceId", "spanId", "parentSpanId", "startTimeUnixNano", "status", "kind"))),
         span(20, []) | {"attributes": secret("attributes")},
+        span(21, []) | {"attributes": [
+            *(told(key, value) for key, value in CALL.items() if "usage" not in key),
+            *(told(key, secret(key)) for key in TEXTS)]},
     ]  # fmt: skip
 
 
