@@ -10,6 +10,7 @@ import polars as pl
 from reports import breakdown as parts
 from reports import format as fmt
 from reports import story
+from reports.anatomy import Anatomy, anatomy
 from reports.bridge import team_bridge, whole_bridge
 from reports.charts import NARROW, WIDE, Step, Waterfall, waterfall
 from reports.quality import Quality, month_quality, team_quality
@@ -48,6 +49,7 @@ class Page:
     providers: Breakdown | None
     teams: list[TeamRow]
     teams_total: TeamRow | None
+    anatomy: Anatomy
     causes: list[story.Cause]
     quality: Quality
     close: dict[str, Any] | None
@@ -106,6 +108,7 @@ def index_page(month: Month) -> Page:
         services=None,
         teams=month.teams,
         teams_total=totals(month.teams),
+        anatomy=anatomy(month.tables["recon.anatomy"]),
         quality=month_quality(month.tables),
         is_pool=False,
         **_shared(month, month.whole, bridge, causes),
@@ -129,6 +132,7 @@ def team_page(month: Month, row: TeamRow) -> Page:
         services=parts.breakdown(bridge, ["service", "feature"], shown(own.metered), SERVICES),
         teams=[],
         teams_total=None,
+        anatomy=anatomy(month.tables["recon.anatomy"].filter(mine)),
         quality=team_quality(month.tables, row.name),
         is_pool=row.is_pool,
         **_shared(month, own, bridge, causes),

@@ -122,6 +122,19 @@ def evidence_rows() -> Rows:
     ]
 
 
+def anatomy_rows() -> Rows:
+    """Serving and evaluation of two teams; the embeddings of search have no price."""
+    owner = {"provider": "openai", "account": "org-acme", "model": "m", "basis": "exact", "reason": "r"}
+    rows = [
+        ("payments", "serving", 900, 10, 4_000_000, "60.004"),
+        ("payments", "evaluation", 100, 0, 1_000_000, "20.003"),
+        ("search", "serving", 50, 0, 500_000, "20.003"),
+        ("search", "embedding", 7, 0, 30_000, None),
+    ]
+    names = ("team", "workload", "calls", "calls_without_usage", "tokens", "usd")
+    return [{"month": MONTH, "service": "s", **owner, **dict(zip(names, row, strict=True))} for row in rows]
+
+
 def quarantine_rows() -> Rows:
     not_json, negative = parse("quarantine", source="traces", uri="traces/a.jsonl", file_id="aa")
     return [{**row, "line": 100 + i} for i, row in enumerate([not_json] * 20 + [negative] * 3)]
@@ -142,6 +155,7 @@ def make_month() -> Callable[..., dict[str, pl.DataFrame]]:
             "recon.bridge": bridge,
             "recon.tieout": parse("tieout"),
             "recon.evidence": evidence_rows(),
+            "recon.anatomy": anatomy_rows(),
             "recon.finding": [{**row, "team": row["team"] or ""} for row in parse("finding", account="")],
             "recon.unmetered": parse("unmetered", scope="unknown", service_tier="all"),
             "recon.expected_rate": parse("expected_rate", service_tier="standard"),

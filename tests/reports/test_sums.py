@@ -104,6 +104,22 @@ def test_providers_and_services_add_up(pages, amount) -> None:
     assert sum(amount(row[7]) for row in services) == amount(total[7])
 
 
+def test_workloads_add_up_over_rows_and_teams(pages, amount) -> None:
+    head, *rows, total = pages["index.html"].tables["workloads"]
+    found = {row[0].split(" ")[0]: row[1:5] for row in rows}
+    assert head[1:5] == ["Calls", "Recorded, tokens", "US dollars", "Share of dollars"]
+    assert found == {
+        "Serving": ["950", "4.50\N{NO-BREAK SPACE}M", "$80.01", "80.0\N{NO-BREAK SPACE}%"],
+        "Evaluation": ["100", "1.00\N{NO-BREAK SPACE}M", "$20.00", "20.0\N{NO-BREAK SPACE}%"],
+        "Embeddings": ["7", "30.0\N{NO-BREAK SPACE}k", "no price known", "–"],
+    }
+    assert (total[1], amount(total[3])) == ("1,057", Decimal("100.01"))
+    assert list(found) == ["Serving", "Evaluation", "Embeddings"]
+    assert "10 calls of 1,057 recorded no tokens" in pages["index.html"].text
+    names = [row[0].split(" ")[0] for row in pages["teams/search.html"].tables["workloads"][1:]]
+    assert names == ["Serving", "Embeddings", "All"]
+
+
 def test_the_exact_count_stands_behind_every_short_one(pages) -> None:
     titles = {tag.get("title") for name, tag in pages["index.html"].tags if name == "data"}
     assert {"4,819,000,000 tokens", "−9,300,000 tokens", "$380.006 exactly"} <= titles
