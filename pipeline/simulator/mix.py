@@ -40,7 +40,7 @@ class Mix:
     company: int | None = None
     """Seed of another company: shares, sizes, speeds, instrumentations, billing. None: the usual one."""
     newcomers: bool = True
-    """Whether there are the services that came later: agents, sampled traffic, structured output, and more."""
+    """Whether there are the services that came later: agents, sampled traffic, structured output."""
     request_log: bool = False
     """Whether one account is metered by a log of all its requests instead of a usage export."""
 

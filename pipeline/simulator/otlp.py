@@ -80,7 +80,11 @@ def body(place: Place, face: Face, trace_state: str = "") -> bytes:
 
 def attributes(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a list of key and typed value."""
-    return [{"key": key, "value": _value(value)} for key, value in values.items() if value is not None]
+    return [
+        {"key": key, "value": {"stringValue": value} if type(value) is str else _value(value)}
+        for key, value in values.items()
+        if value is not None
+    ]
 
 
 def status(code: int, message: str = "") -> dict[str, Any]:
