@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -140,3 +141,16 @@ def test_the_unexplained_competes_with_a_variance_of_its_own() -> None:
     claims = claims_frame([(0, [-10_000, 0, 10_000], 2004.0**2, "a")])
     placed = balance(buckets_frame([400, 0, 0, 0]), claims)
     assert placed["tokens"].to_list() == [200]
+
+
+@pytest.mark.parametrize(
+    ("method", "tokens"),
+    [("variance", [125, 175]), ("equal", [150, 150]), ("sequence", [110, 190]), ("none", [100, 100])],
+)
+def test_the_plainer_balances_share_in_their_own_way(method: str, tokens: list[int]) -> None:
+    # Drift 300, two claims of 100 with variances one to three; in sequence the first may take 10 more.
+    high = 110 if method == "sequence" else 1000
+    claims = claims_frame([(0, [0, 100, high], 1e12, "retries"), (0, [0, 100, 1000], 3e12, "sampling")])
+    steps = claims.with_columns(step=pl.Series(["retries", "missing_usage"]))
+    placed = balance(buckets_frame([300, 0, 0, 0]), steps, method=method)
+    assert placed.sort("step", descending=True)["tokens"].to_list() == tokens
