@@ -13,6 +13,7 @@ import polars as pl
 from pipeline import settings
 from pipeline.calls import Calls, Context, combined, resolve_part
 from pipeline.causes import CAUSES
+from pipeline.edges import neighbours
 from pipeline.errors import BalanceError, TallystickError
 from pipeline.exports import export_tables, recover, swap, write_texts
 from pipeline.landing import LandingSummary
@@ -206,8 +207,10 @@ def _calls(config: Settings, month: Month, warehouse: Warehouse, raw: dict[str, 
         )
         for batch in range(batches)
     ]
-    frames = [frame.filter(pl.col("month") == str(month)) for frame in combined(parts)]
-    return Calls(*[frame.sort(pl.all(), nulls_last=True) for frame in frames])
+    *found, _ = whole = combined(parts)
+    frames = [frame.filter(pl.col("month") == str(month)) for frame in found]
+    ordered = [frame.sort(pl.all(), nulls_last=True) for frame in frames]
+    return Calls(*ordered)._replace(edges=neighbours(whole.calls, month))
 
 
 def _check(warehouse: Warehouse, name: str, month: Month) -> CheckResult:

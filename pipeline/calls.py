@@ -48,6 +48,8 @@ class Calls(NamedTuple):
     attempts: pl.DataFrame
     corrections: pl.DataFrame
     silences: pl.DataFrame
+    edges: pl.DataFrame = BY_NAME["core.call"].schema.to_frame()
+    """core.call rows of the neighbouring months that a provider may have counted in this one."""
 
 
 class Part(NamedTuple):

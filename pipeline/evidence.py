@@ -10,11 +10,13 @@ from pipeline.billing_rules import rules_frame
 from pipeline.calls import Calls
 from pipeline.cause import BUCKET, Evidence
 from pipeline.conversations import compact_requests
+from pipeline.edges import placed_edges
 from pipeline.extra_attempts import extra_attempts
 from pipeline.fates import AGREES, COMPACT_OPERATIONS, with_fates
 from pipeline.grid import Grid, Placed
 from pipeline.leftovers import placed_leftovers
 from pipeline.meters import Meters
+from pipeline.period import Month
 from pipeline.request_logs import Logs, is_matched, unlogged
 from pipeline.sampling import kept_share
 from pipeline.settings import Sampling
@@ -103,6 +105,7 @@ def evidence_of(logs: Logs, meters: Meters, ground: Ground, month: str, known_of
     again = logs.facts.filter(~pl.col("is_kept"))
     unseen = _named(sized.filter(pl.col("fate") == _SILENT), calls.attempts)
     owners = dict(known_of.owners)
+    edges = placed_edges(calls.edges, ground.grid, Month.parse(month))
     year, number = (int(part) for part in month.split("-"))
     return Evidence(
         calls=own,
@@ -116,6 +119,7 @@ def evidence_of(logs: Logs, meters: Meters, ground: Ground, month: str, known_of
         silences=unlogged(unseen, logs),
         counts=request_counts(meters.metered, own),
         facts=logs.facts,
+        edges=edges.with_columns(is_matched(edges, logs.facts, logs.requests)),
         leftovers=placed_leftovers(logs.leftovers, own, unseen, owners),
     )
 

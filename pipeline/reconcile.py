@@ -62,7 +62,7 @@ def explain_drift(calls: Calls, meters: Meters, month: str, rules: Rules) -> Rec
     claims = gather(evidence, rules.causes)
     rows = _traced(ground.traced.inside)
     inside = [frame.inside for frame in (ground.traced, ground.calls, ground.corrections)]
-    ends = _ends([ground.metered, *inside, evidence.attempts, evidence.silences])
+    ends = _ends([ground.metered, *inside, evidence.attempts, evidence.silences, evidence.edges])
     buckets = _buckets(rows, ground.metered, claims, ends, month)
     learned = learn(buckets, claims, evidence.counts)
     settled = balance(buckets, learned.claims, evidence.counts, rules.balance, learned.places)

@@ -25,8 +25,8 @@ class Logs(NamedTuple):
 def read_logs(calls: Calls, meters: Meters) -> Logs:
     """Return the calls matched with the requests of all logs, and settled by them."""
     requests = with_meter(meters.requests, meters.metered)
-    facts, leftovers = match(calls.calls, requests, calls.attempts)
-    own = {name: settled(getattr(calls, name), facts) for name in ("traced", "calls", "corrections")}
+    facts, leftovers = match(pl.concat([calls.calls, calls.edges]), requests, calls.attempts)
+    own = {name: settled(getattr(calls, name), facts) for name in ("traced", "calls", "corrections", "edges")}
     return Logs(calls._replace(**own), requests, facts, leftovers)
 
 

@@ -7,8 +7,10 @@ from pipeline.causes import (
     duplicate_spans,
     missing_usage,
     not_billed,
+    period_boundary,
     reasoning,
     retries,
+    sampling,
     summary_compaction,
     tokenizer_mismatch,
     uninstrumented,
@@ -18,6 +20,7 @@ CAUSES: tuple[Cause, ...] = (
     duplicate_spans.CAUSE,
     not_billed.CAUSE,
     cache_convention.CAUSE,
+    sampling.CAUSE,
     retries.CAUSE,
     cancellations.CAUSE,
     missing_usage.CAUSE,
@@ -25,5 +28,6 @@ CAUSES: tuple[Cause, ...] = (
     summary_compaction.CAUSE,
     reasoning.CAUSE,
     uninstrumented.CAUSE,
+    period_boundary.CAUSE,
 )
 """In the order of the page; the order means nothing else."""

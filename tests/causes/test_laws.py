@@ -54,13 +54,14 @@ def test_claims_are_within_their_own_bounds_and_words(
 ) -> None:
     busy = evidence(
         calls="""
-        call_id | span_id | fate          | whole_output | input_uncached_tokens | cache_write_other_tokens | cache_breakdown | compaction_output_tokens | dialect | request_model | output_tokens | usage_quality
-        1       | s       | agrees        | 0            | 900                   | 77                       | lumped_writes   | 4    |                    |                | null | recorded
-        2       | u       | agrees        | 0            | 700                   | null                     | none            | null |                    |                | null | recorded
-        3       | v       | missing_usage | 50           | null                  | null                     | full            | null |                    |                | null | absent
-        4       | w       | cancellations | 60           | null                  | null                     | full            | null |                    |                | null | absent
-        5       | x       | agrees        | 0            | null                  | null                     | full            | null | openllmetry_google | gemini-2.5-pro | 80 | recorded
-        6       | y       | tokenizer_mismatch | 0            | null                  | null                     | full            | null | litellm            | gpt-4.1        | 80 | estimated
+        call_id | span_id | fate          | whole_output | input_uncached_tokens | cache_write_other_tokens | cache_breakdown | compaction_output_tokens | dialect | request_model | output_tokens | usage_quality | kept_share | ended_at
+        1       | s       | agrees        | 0            | 900                   | 77                       | lumped_writes   | 4    |                    |                | null | recorded | 1.0 | null
+        2       | u       | agrees        | 0            | 700                   | null                     | none            | null |                    |                | null | recorded | 1.0 | null
+        3       | v       | missing_usage | 50           | null                  | null                     | full            | null |                    |                | null | absent | 1.0 | null
+        4       | w       | cancellations | 60           | null                  | null                     | full            | null |                    |                | null | absent | 1.0 | null
+        5       | x       | agrees        | 0            | null                  | null                     | full            | null | openllmetry_google | gemini-2.5-pro | 80 | recorded | 1.0 | null
+        6       | y       | tokenizer_mismatch | 0            | null                  | null                     | full            | null | litellm            | gpt-4.1        | 80 | estimated | 1.0 | null
+        7       | z       | agrees        | 0            | 900                   | null                     | full            | null |                    |                | 80 | recorded | 0.1 | 2026-10-31T23:59:00
         """,
         attempts="""
         item | failure | whole_input_uncached | reason
