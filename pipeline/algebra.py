@@ -29,7 +29,8 @@ def moments(places: Places, rates: Array) -> Moments:
 
     With a rate r that is a chance: all of the item with chance r, else nothing, so that its rows move
     together; with another rate: r times the row; without: the row as claimed, alone, or in step with the
-    other rows of its item where it is marked as chance.
+    other rows of its item where it is marked as chance. What an item moves from one kind to another leaves
+    the one as it comes to the other.
     """
     has_rate = places.rate >= 0
     value = np.where(has_rate, np.append(rates, 1.0)[places.rate], 1.0)
@@ -37,12 +38,15 @@ def moments(places: Places, rates: Array) -> Moments:
     tied = places.is_chance
     scale = np.where(has_rate, np.where(tied, chance, value**2), 1.0)
     step = np.where(places.full < 0, -1.0, 1.0) * np.sqrt(places.variance)
+    in_step = places.is_transfer & ~tied
+    alone = np.where(tied & has_rate, chance * (1 - chance), 1.0)
     spread = np.zeros(len(places.item_place))
-    spread[places.item] = np.where(tied, np.where(has_rate, chance * (1 - chance), 1.0), 0.0)
+    spread[places.item] = np.where(tied | in_step, alone, 0.0)
+    pull = np.where(tied & has_rate, places.full, step)
     return Moments(
         mean=value * places.full,
-        pull=np.where(tied, np.where(has_rate, places.full, step), 0.0),
-        noise=np.where(tied & ~has_rate, 0.0, scale * places.variance),
+        pull=np.where(tied | in_step, pull, 0.0),
+        noise=np.where((tied & ~has_rate) | in_step, 0.0, scale * places.variance),
         spread=spread,
     )
 

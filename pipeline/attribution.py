@@ -109,4 +109,13 @@ def _whole(places: Places, placed: Array) -> Array:
     rows = pl.DataFrame({"cell": cell, "part": exact - floor})
     extra = pl.col("part").sum().round(0).over("cell")
     place = pl.col("part").rank("ordinal", descending=True).over("cell")
-    return np.asarray(floor + rows.select(place <= extra).to_series().to_numpy())
+    whole = np.asarray(floor + rows.select(place <= extra).to_series().to_numpy())
+    return _level(places, whole)
+
+
+def _level(places: Places, whole: Array) -> Array:
+    """Let what items move between two kinds arrive as it left: rounding is no reason to lose a token."""
+    away = np.zeros(len(places.item_place))
+    out = places.is_transfer & (places.full < 0)
+    away[places.item[out]] = whole[out]
+    return np.where(places.is_transfer & (places.full > 0), -away[places.item], whole)

@@ -90,6 +90,14 @@ class Places:
         cells = self.place * kinds + self.kind
         return np.bincount(cells, values, places * kinds).reshape(places, kinds)
 
+    @cached_property
+    def is_transfer(self) -> Flags:
+        """Rows of items that move tokens between kinds and add up to nothing."""
+        counted = np.where(self.claim >= 0, self.full, 0.0)
+        sums = np.bincount(self.item, counted, len(self.item_place))
+        rows = np.bincount(self.item, minlength=len(self.item_place))
+        return np.asarray(((sums == 0) & (rows > 1))[self.item])
+
     def only(self, wanted: Flags) -> "tuple[Places, Index]":
         """Return some of the places, and which rows are theirs."""
         rows = np.flatnonzero(wanted[self.place])
