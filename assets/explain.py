@@ -148,7 +148,7 @@ def _rates(folder: Path, cause: str) -> None:
     for row in rates.iter_rows(named=True):
         figures = (f"{row[name]:.4f}" for name in columns)
         table.add_row(*_cells(row["rate"], *figures, fmt.integer(row["buckets"])))
-    _show(table, "Rates that its claims use: before the month was looked at, and after")
+    _show(table, "Rates of this step over all teams: before the month was looked at, and after")
 
 
 def _tie(lines: pl.DataFrame, evidence: pl.DataFrame, service: str | None) -> str:
