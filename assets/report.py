@@ -24,6 +24,7 @@ PAGE_READS = (
     "recon.unmetered",
     "recon.bridge",
     "recon.tieout",
+    "recon.anatomy",
     "recon.evidence",
     "recon.finding",
     "report.team",

@@ -90,7 +90,7 @@ def resolved(spans: Callable[..., pl.DataFrame]) -> Callable[..., Calls]:
 
 def check_contracts(calls: Calls) -> None:
     """Every frame keeps the contract of its table."""
-    names = ("core.traced", "core.call", "core.attempt", "core.correction", "core.silence")
+    names = ("core.traced", "core.call", "core.attempt", "core.correction", "core.silence", "core.call")
     for name, frame in zip(names, calls, strict=True):
         BY_NAME[name].contract.validate(frame)
 

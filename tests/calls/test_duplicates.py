@@ -307,4 +307,4 @@ def test_the_order_of_rows_changes_nothing(spans, resolved) -> None:
 
 
 def test_no_spans_are_no_calls(resolved) -> None:
-    assert [frame.height for frame in resolved()] == [0, 0, 0, 0, 0]
+    assert [frame.height for frame in resolved()] == [0] * 6
