@@ -70,3 +70,14 @@ def test_a_source_without_a_name_is_called_by_kind_and_place(tmp_path: Path) -> 
     sources = '[[sources]]\nkind="usage"\nuri="openai/usage/*.json"\n[[sources]]\nkind="cost"\nuri="costs"\n'
     names = [source.name for source in load(write(tmp_path, sources)).sources]
     assert names == ["usage-openai-usage-json", "cost-costs"]
+
+
+@pytest.mark.parametrize("probability", ["0", "1.5", "-0.1"])
+def test_a_sampling_rate_is_a_share_of_traces(tmp_path: Path, probability: str) -> None:
+    with pytest.raises(ConfigError, match="is not a share of traces that are kept; write a number above 0"):
+        load(write(tmp_path, f'[[sampling]]\nservice="chat"\nprobability={probability}\n'))
+
+
+def test_a_sampling_rate_holds_for_all_services_unless_one_is_named(tmp_path: Path) -> None:
+    rules = load(write(tmp_path, "[[sampling]]\nprobability = 0.1\n")).sampling
+    assert [(rule.service, str(rule.probability)) for rule in rules] == [("*", "0.1")]
