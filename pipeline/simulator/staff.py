@@ -132,8 +132,12 @@ def _chance(usual: float, intensity: float) -> float:
     return min(_MOST, usual * intensity)
 
 
+_SUMMARY = 520
+"""Median tokens of a summary."""
+
+
 def _window(service: Service, intensity: float) -> int | None:
-    """A smaller window is full more often."""
+    """A smaller window is full more often; a summary leaves at most half of it (vendors: 30 to 50 %)."""
     if service.window is None or not intensity:
         return None
-    return round(service.window / min(2.0, max(0.5, sqrt(intensity))))
+    return max(round(service.window / min(2.0, max(0.5, sqrt(intensity)))), 2 * (service.prompt + _SUMMARY))

@@ -80,7 +80,7 @@ class Caller:
             span_id=f"{rng.getrandbits(64):016x}",
             response_id=_response_id(talk.model, rng),
         )
-        if service.compacts == "server" and service.window and asked > service.window:
+        if service.compacts == "server" and talk.turn and service.window and asked > service.window:
             call.compaction = Leaves(input_uncached=asked, output=self.size(420, 0.3))
             call.use = Leaves(input_uncached=service.prompt + call.compaction.output, output=output)
         return call

@@ -75,7 +75,8 @@ class Traffic:
     def _conversation(self, service: Service, talk: Talk, started: int, left: int) -> Iterator[Trip]:
         turns = 1 + int(self.rng.expovariate(1 / 6)) + (24 if self.rng.random() < 0.04 else 0)
         for _ in range(min(left, turns)):
-            if service.window and talk.context > service.window and service.compacts != "server":
+            is_full = talk.turn and service.window and talk.context > service.window
+            if is_full and service.compacts != "server":
                 if service.compacts == "drops":
                     talk.context = service.prompt
                 else:
