@@ -49,6 +49,22 @@ CLAIM_SCHEMA = pl.Schema(
 `is_chance`: the rate is the chance of a yes or no, so that an item is all of it or nothing.
 """
 
+MACHINERY = (
+    "variance",
+    "item",
+    "requests",
+    "rate_prior",
+    "rate_error",
+    "rate_low",
+    "rate_high",
+    "is_chance",
+    "full_tokens",
+)
+"""Columns of a claim that only calibration and balance need: recon.claim stores the others.
+
+What was learned of a rate, and its prior, is in recon.rate.
+"""
+
 
 @dataclass(frozen=True)
 class Evidence:

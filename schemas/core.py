@@ -85,8 +85,12 @@ class Call(_Owned):
         isin=["full", "read_only", "lumped_writes", "none"],
     )
     reasoning_tokens: Tokens = maybe("Reasoning tokens: a memo inside output.")
-    compaction_input_tokens: Tokens = maybe("Input of compaction iterations; few dialects count it above as well.")
-    compaction_output_tokens: Tokens = maybe("Output of compaction iterations; few dialects count it above as well.")
+    compaction_input_tokens: Tokens = maybe(
+        "Input of compaction iterations; few dialects count it above as well."
+    )
+    compaction_output_tokens: Tokens = maybe(
+        "Output of compaction iterations; few dialects count it above as well."
+    )
     counted_input_tokens: Tokens = maybe("Local count of the prompt's text, without template and tools.")
     counted_output_tokens: Tokens = maybe("Local count of the answer's text, thoughts left out.")
     counted_messages: pl.Int64 = maybe("Messages of the prompt whose text was counted.")

@@ -54,6 +54,7 @@ class Claim(_Cell):
     tokens: Tokens = column("What the balance placed, within the bounds.")
     tokens_low: Tokens = column("Lower bound.")
     tokens_high: Tokens = column("Upper bound.")
+    rate: str = maybe("Rate of recon.rate that scaled the claim; null when there is none.")
     basis: str = column("How the figure is known.", isin=list(BASES))
     trace_id: str = maybe("Trace of the evidence; null when it is not a span.")
     span_id: str = maybe("Span of the evidence.")

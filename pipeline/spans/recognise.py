@@ -96,6 +96,7 @@ def _with_dialect(spans: pl.DataFrame, dialects: Sequence[Dialect]) -> pl.DataFr
 
 
 def choose_dialect(dialects: Sequence[Dialect], scope: str, version: str, mark: str) -> str | None:
+    """Return the code of the first dialect that writes such spans; `mark`: a prefix that names a dialect."""
     for dialect in dialects:
         if mark and mark in dialect.span_names:
             return dialect.code

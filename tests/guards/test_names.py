@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 
 from assets.dictionary import nullable_columns
-from pipeline.cause import CLAIM_SCHEMA
+from pipeline.cause import CLAIM_SCHEMA, MACHINERY
 from pipeline.causes import CAUSES
 from schemas import core, raw, recon, report
 from schemas.tables import BY_NAME, TABLES
@@ -72,7 +72,9 @@ def test_every_cause_is_a_step_of_the_bridge_in_the_same_order() -> None:
     assert codes == [step for step in STEPS if step in codes]
 
 
-def test_a_claim_has_the_columns_that_its_table_stores() -> None:
+def test_a_claim_is_stored_but_for_what_only_the_calculation_needs() -> None:
     stored = set(BY_NAME["recon.claim"].schema)
 
-    assert set(CLAIM_SCHEMA) - {"variance"} <= stored
+    assert set(MACHINERY) <= set(CLAIM_SCHEMA)
+    assert set(CLAIM_SCHEMA) - stored == set(MACHINERY)
+    assert stored - set(CLAIM_SCHEMA) == {"month", "step", "tokens"}
