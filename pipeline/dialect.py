@@ -91,6 +91,8 @@ class Dialect:
     shapes: tuple[Shape, ...] = (Shape(),)
     """In order; a span without usage that matches none is not an LLM span of this dialect."""
     quirks: tuple[Quirk, ...] = ()
+    leaves_open: bool = False
+    """Spans of calls that are given up never end, so that they are never exported."""
     rank: int = 50
     """Which span is kept when two instrumentations report one call: the lower rank."""
     source: str = ""

@@ -8,6 +8,7 @@ import polars as pl
 from pipeline.cause import OWNER
 from pipeline.fates import failure_of
 from pipeline.sizes import WHOLE
+from pipeline.timeouts import ATTEMPTS, attempts_in
 
 PLACE = ["provider", "account", "scope", "model", "service_tier"]
 
@@ -64,25 +65,38 @@ def _seen(calls: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _counted(calls: pl.DataFrame) -> pl.DataFrame:
-    """Attempts that the SDK counted, or that a call's duration tells of; how they failed is not known."""
+    """Attempts that the SDK counted, or that a call's duration tells of; how they failed, time may tell."""
+    waits = attempts_in(pl.col("excess_seconds")).fill_null(0)
     numbers = pl.int_ranges(1, pl.col("extra") + 1).alias("number")
-    rows = calls.with_columns(numbers).explode("number", empty_as_null=False)
+    rows = calls.with_columns(numbers, waits=waits).explode("number", empty_as_null=False)
     lasted = pl.col("ended_at") - pl.col("started_at")
-    known = pl.col("failure").is_in(["timeout", "rate_limited", "server_error", "connect", "overloaded"])
     part = pl.col("number") / pl.max_horizontal("attempts_made", "number")
+    known = pl.col("failure").is_in(["timeout", "rate_limited", "server_error", "connect", "overloaded"])
     return rows.with_columns(
         ended_at=pl.col("started_at") + lasted * part,
-        failure=pl.when(known).then("failure").otherwise(pl.lit("hidden")),
+        failure=pl.when(known)
+        .then("failure")
+        .when(pl.col("number") <= pl.col("waits"))
+        .then(pl.lit("timeout"))
+        .otherwise(pl.lit("hidden")),
         item=pl.format("attempt/{}/{}", "call_id", "number"),
         reason=pl.lit("attempt that the span counts and that was not kept"),
     ).select(_COLUMNS)
 
 
 def _hidden(calls: pl.DataFrame) -> pl.DataFrame:
-    """Calls that took so much longer than their answer explains that an attempt must have timed out."""
-    return calls.with_columns(
-        ended_at=pl.col("ended_at"),
-        failure=pl.lit("hidden"),
-        item=pl.format("attempt/{}/hidden", "call_id"),
-        reason=pl.lit("the call took longer than its answer explains: an attempt timed out before"),
-    ).select(_COLUMNS)
+    """Calls that took longer than their answer explains, by one or more of their service's timeouts."""
+    waits = attempts_in(pl.col("excess_seconds")).clip(0, ATTEMPTS - 1)
+    rows = calls.with_columns(waits=waits.fill_null(1)).filter(pl.col("waits") > 0)
+    rows = rows.with_columns(pl.int_ranges(1, pl.col("waits") + 1).alias("number"))
+    return (
+        rows.explode("number", empty_as_null=False)
+        .with_columns(
+            failure=pl.when(pl.col("timeout_seconds").is_null())
+            .then(pl.lit("hidden"))
+            .otherwise(pl.lit("timeout")),
+            item=pl.format("attempt/{}/{}", "call_id", "number"),
+            reason=pl.lit("the call took longer than its answer explains: an attempt timed out before"),
+        )
+        .select(_COLUMNS)
+    )

@@ -8,6 +8,8 @@ a local estimate (tokenizer_mismatch); else it agrees.
 
 import polars as pl
 
+from pipeline.timeouts import attempts_in, with_timeout
+
 AGREES = "agrees"
 
 TIMEOUT_WORDS = ("timeout", "deadline")
@@ -25,8 +27,6 @@ COMPACT_OPERATIONS = ("compact", "compaction")
 
 _SILENT = ("absent", "false_zero")
 _CUT = ("partial", "placeholder")
-_SDK_ATTEMPTS = 3
-"""The OpenAI and Anthropic SDKs retry twice by default (`DEFAULT_MAX_RETRIES = 2`)."""
 _NEARLY_ALWAYS = 0.95
 """From this share of completed calls on, a missing finish reason means a stream not read to its end."""
 
@@ -61,14 +61,14 @@ def failure_of(status: pl.Expr, error: pl.Expr) -> pl.Expr:
 
 
 def with_fates(calls: pl.DataFrame) -> pl.DataFrame:
-    """Return the calls with `failure`, `fate`, `attempts_made` and `is_doubtful`.
+    """Return the calls with `failure`, `fate`, `attempts_made`, `timeout_seconds` and `is_doubtful`.
 
-    `attempts_made`: attempts that are known of, or inferred from the duration of a call that timed out: a
-    multiple of the shortest timeout of its service. `is_doubtful`: neither its end nor its reasons tell
+    `attempts_made`: attempts that are known of, or inferred from the duration of a call that timed out, a
+    multiple of the timeout of its service. `is_doubtful`: neither its end nor its reasons tell
     whether a stream without usage was read to the end or given up; it counts as missing usage and as
     cancellation, half and half.
     """
-    made = calls.with_columns(attempts_made=_attempts(), failure=_failure())
+    made = with_timeout(calls.with_columns(failure=_failure())).with_columns(attempts_made=_attempts())
     recorded = (pl.col("usage_quality") == "recorded") & (pl.col("failure") == "completed")
     has_reason = pl.col("finish_reasons").fill_null("") != ""
     kind = ["dialect", pl.col("is_stream").fill_null(value=False)]
@@ -83,11 +83,8 @@ def with_fates(calls: pl.DataFrame) -> pl.DataFrame:
 
 def _attempts() -> pl.Expr:
     lasted = (pl.col("ended_at") - pl.col("started_at")).dt.total_microseconds() / 1e6
-    timed_out = failure_of(pl.lit(None, pl.Int64), pl.col("error_type")) == "timeout"
-    shortest = lasted.filter(timed_out & (lasted > 1)).min().over("service")
-    inferred = (lasted / shortest).round(0).clip(1, _SDK_ATTEMPTS)
-    unseen = timed_out & ~pl.col("has_http_spans") & (pl.col("attempt_count") == 1)
-    return pl.when(unseen).then(inferred.fill_null(1).fill_nan(1).cast(pl.Int64)).otherwise("attempt_count")
+    unseen = (pl.col("failure") == "timeout") & ~pl.col("has_http_spans") & (pl.col("attempt_count") == 1)
+    return pl.when(unseen).then(attempts_in(lasted).clip(1).fill_null(1)).otherwise("attempt_count")
 
 
 def _failure() -> pl.Expr:

@@ -32,6 +32,7 @@ OPENAI = Dialect(
     scopes=("opentelemetry.instrumentation.openai.*",),
     cache_breakdown="read_only",
     shapes=_OPENAI_SHAPES,
+    leaves_open=True,
     rank=25,
     source=MEASURED,
 )
@@ -49,6 +50,7 @@ ANTHROPIC = Dialect(
         ),
         Quirk("output_plus_placeholder", streamed_only=True, why="as above: 1 to 8 tokens, rarely more"),
     ),
+    leaves_open=True,
     rank=40,
     source=f"{MEASURED}; beta streams and async raw responses end with 0/0 and no response id",
 )

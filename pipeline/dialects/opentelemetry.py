@@ -12,6 +12,7 @@ OPENAI_V2 = Dialect(
     cache_breakdown="none",
     shapes=CONVENTIONAL,
     quirks=(FALSE_ZERO,),
+    leaves_open=True,
     rank=45,
     source=f"{MEASURED}; never logs cached or reasoning tokens; patch.py BaseStreamWrapper starts at 0/0",
 )

@@ -227,6 +227,7 @@ FLAT: tuple[tuple[str, Rule], ...] = (
     ("model", Rule("request_model", 30, readers.text)),
     ("status_code", Rule("http_status", 30, readers.http_status)),
     ("query_source", Rule("operation", 30, readers.compact_source)),
+    ("error", Rule("error_type", 30, readers.error_phrase)),
 )
 """Names without a prefix, read only on spans of Claude Code."""
 

@@ -113,6 +113,16 @@ def error_class(value: Any) -> str | None:
     return word if word is None or _ERROR_CLASS.fullmatch(word) else "_OTHER"
 
 
+_PHRASES = (("timed out", "timeout"), ("timeout", "timeout"), ("abort", "aborted"), ("cancel", "cancelled"))
+
+
+def error_phrase(value: Any) -> str | None:
+    """Return one word for an error that is written as a sentence; its class where it is one."""
+    said = value.lower() if isinstance(value, str) else ""
+    known = next((word for part, word in _PHRASES if part in said), None)
+    return known or error_class(value)
+
+
 def host(value: Any) -> str | None:
     """Return the host of an address or URL, without user, password and port."""
     name = value.strip() if isinstance(value, str) else ""

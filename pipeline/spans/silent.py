@@ -5,6 +5,7 @@ A span that never ends is never exported. The call is billed and leaves nothing 
 
 import polars as pl
 
+from pipeline.dialects import DIALECTS
 from pipeline.identity import UNOWNED
 from pipeline.spans.application import PLACE, Surroundings
 from pipeline.spans.dimensions import OWNER
@@ -16,6 +17,9 @@ ENOUGH = 20
 
 _TENTHS = 9
 """Of ten spans of a place this many have calls below them where a span without any counts as silent."""
+
+_TENTHS_OPEN = 5
+"""The same where the service's instrumentation leaves the spans of calls open that were given up."""
 
 _CLEAR = 0.95
 """From this share on, one kind of call is all that is expected at a place."""
@@ -31,14 +35,15 @@ def silences(around: Surroundings, calls: pl.DataFrame) -> pl.DataFrame:
     """Return the columns of core.silence but `month`: one row per missing call and kind of call it may be.
 
     A request to a model without a call is one missing call. So is an application span without calls where
-    at least nine in ten of twenty or more of its service and name have some; of nested ones the innermost.
+    at least nine in ten of twenty or more of its service and name have some, or half of them where the
+    service's instrumentation is known to leave spans open; of nested ones the innermost.
     Which call is missing, the calls that were billed at such spans tell, else those of the service to the
     provider: the most usual kind where it is nearly always the same, else one row a kind with its share.
     `expected_calls` is that share: it adds up to 1 over a span, also where such spans usually have several
     calls. Places whose calls nobody bills have no silence.
     """
     requests = around.quiet.filter("has_http_span")
-    spans = _innermost(around.quiet.filter(~pl.col("has_http_span")), around.spans)
+    spans = _innermost(around.quiet.filter(~pl.col("has_http_span")), around.spans, _open(calls))
     billed = calls.filter(pl.col("not_billed_reason").is_null())
     of_service = billed.group_by(_CALL).agg(pl.len().cast(pl.Int64).alias("calls"))
     at_place = _kinds(requests, around.usual, (*PLACE, "service", "provider"))
@@ -49,9 +54,17 @@ def silences(around: Surroundings, calls: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([frame.select(columns) for frame in found])
 
 
-def _innermost(quiet: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+def _open(calls: pl.DataFrame) -> pl.Series:
+    """Services most of whose calls are told by instrumentations that leave spans open."""
+    codes = [dialect.code for dialect in DIALECTS if dialect.leaves_open]
+    part = calls.group_by("service").agg(part=pl.col("dialect").is_in(codes).mean())
+    return part.filter(pl.col("part") > 0.5)["service"]
+
+
+def _innermost(quiet: pl.DataFrame, places: pl.DataFrame, loose: pl.Series) -> pl.DataFrame:
     """Spans that should have calls below them and have none, without those around another such span."""
-    habit = (pl.col("spans") >= ENOUGH) & (pl.col("busy") * 10 >= pl.col("spans") * _TENTHS)
+    least = pl.when(pl.col(PLACE[0]).is_in(loose.implode())).then(_TENTHS_OPEN).otherwise(_TENTHS)
+    habit = (pl.col("spans") >= ENOUGH) & (pl.col("busy") * 10 >= pl.col("spans") * least)
     usual = places.filter(habit).select(*PLACE, pl.lit(value=True).alias("is_silent"))
     table = quiet.sort("trace_id", "span_id").join(usual, on=PLACE, how="left", maintain_order="left")
     is_silent = table["is_silent"].fill_null(value=False)
