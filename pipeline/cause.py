@@ -100,6 +100,8 @@ class Evidence:
     """core.silence inside metered buckets: application spans under which a call is missing."""
     counts: pl.DataFrame = field(default_factory=pl.DataFrame)
     """Requests that the meter counts: bucket dimensions without token_kind, and `request_count`."""
+    shared: dict[str, pl.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What several causes work out alike, by name: done by the first that asks, from other fields alone."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,12 @@ _PLAIN = "input_uncached_tokens"
 _ANSWERED = ("agrees", "tokenizer_mismatch", "reasoning")
 """Fates of calls that count as a request of the meter without any claim."""
 _BASE, _METERED = "_base", "_metered"
+_OF_CALL = [
+    "call_id", *PLACE, *OWNER, *_SPAN, "month", "started_at", "fate", "usage_quality", "not_billed_reason",
+    *KIND_COLUMNS,
+]  # fmt: skip
+_MATCHED = pl.format("per-request meter, matched by {}", pl.col("how").str.replace("_", " "))
+_SHARED = "facts"
 
 
 def claims_from_facts(evidence: Evidence, step: str) -> pl.DataFrame:
@@ -32,30 +38,42 @@ def claims_from_facts(evidence: Evidence, step: str) -> pl.DataFrame:
     """
     if "call_id" not in evidence.facts.columns or "fate" not in evidence.calls.columns:
         return CLAIM_SCHEMA.to_frame()
-    compared = _compared(evidence)
-    parts = [_differences(compared, step), _whole(evidence, step), _leftover(evidence, step)]
-    if step in {"not_billed", "period_boundary"}:
-        parts.append(_unlisted(evidence, step))
-    if step == "period_boundary":
-        parts += [_moves(compared), _late_comers(evidence)]
-    return claims(pl.concat(parts).filter((pl.col("tokens") != 0) | (pl.col("requests") != 0)))
+    if _SHARED not in evidence.shared:
+        evidence.shared[_SHARED] = _told(evidence)
+    return claims(evidence.shared[_SHARED].filter(pl.col("step") == step))
 
 
-def without_told_iterations(evidence: Evidence) -> pl.DataFrame:
-    """Return the calls whose iterations beside the answer no per-request meter lists."""
+def without_told_iterations(rows: pl.DataFrame, evidence: Evidence) -> pl.DataFrame:
+    """Return those of some calls whose iterations beside the answer no per-request meter lists."""
     if "call_id" not in evidence.facts.columns:
-        return evidence.calls
+        return rows
     parts = evidence.facts.filter(pl.col("part") != "message")
     logs = evidence.requests.filter("is_meter").select(_ACCOUNT).unique()
-    return evidence.calls.join(logs, on=_ACCOUNT, how="anti").join(parts, on="call_id", how="anti")
+    return rows.join(logs, on=_ACCOUNT, how="anti").join(parts, on="call_id", how="anti")
 
 
-def _compared(evidence: Evidence) -> pl.DataFrame:
+def _told(evidence: Evidence) -> pl.DataFrame:
+    """All that the meter proves, with `step`."""
+    calls = evidence.calls.select(_OF_CALL)
+    compared = _compared(evidence, calls)
+    parts = [
+        _differences(compared),
+        _conventions(compared),
+        _whole(evidence, calls),
+        _unlisted(evidence, calls),
+        _moves(compared),
+        _late_comers(evidence),
+        _leftover(evidence),
+    ]
+    return pl.concat(parts).filter((pl.col("tokens") != 0) | (pl.col("requests") != 0))
+
+
+def _compared(evidence: Evidence, calls: pl.DataFrame) -> pl.DataFrame:
     """Matched calls, with wide columns of what other exact claims leave (`_base`) and of the meter."""
     facts = evidence.facts.filter(pl.col("is_kept") & (pl.col("part") == "message"))
     counted = [pl.col(name).alias(f"{name}{_METERED}") for name in KIND_COLUMNS]
     told = facts.select("call_id", "is_meter", "how", *counted, request_at="bucket_start_at")
-    rows = with_base(evidence.calls, evidence.corrections).join(told, on="call_id")
+    rows = with_base(calls.join(told, on="call_id"), evidence.corrections)
     moves_on = pl.when("is_meter").then("request_at").otherwise("bucket_start_at")
     known = [
         pl.when(pl.col("is_meter") | pl.col(f"{name}{_METERED}").is_not_null())
@@ -69,7 +87,7 @@ def _compared(evidence: Evidence) -> pl.DataFrame:
 
 def with_base(calls: pl.DataFrame, corrections: pl.DataFrame) -> pl.DataFrame:
     """Add `<kind>_base`: what a call recorded and the corrections of other steps leave of it."""
-    signed = corrections.filter(pl.col("step") != "duplicate_spans")
+    signed = corrections.filter(pl.col("step") != "duplicate_spans").join(calls, on="call_id", how="semi")
     moved = signed.group_by("call_id").agg(
         pl.col("tokens").filter(pl.col("token_kind") == name.removesuffix("_tokens")).sum().alias(f"_{name}")
         for name in KIND_COLUMNS
@@ -99,35 +117,41 @@ def _with_convention(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _differences(rows: pl.DataFrame, step: str) -> pl.DataFrame:
-    """Metered less recorded of one step, or what stands in other kinds of input."""
+def _differences(rows: pl.DataFrame) -> pl.DataFrame:
+    """Metered less recorded, but for what stands in other kinds of input."""
     moves = {name: pl.col(f"_moved_{name}") for name in (_PLAIN, *_CACHED)}
-    if step == "cache_convention":
-        wide = [moves.get(name, pl.lit(0, pl.Int64)).alias(name) for name in KIND_COLUMNS]
-        is_request = pl.lit(value=False)
-    else:
-        rest = {name: pl.col(name) - moves.get(name, 0) for name in KIND_COLUMNS}
-        wide = [
-            pl.when(_cause(name, tokens) == step).then(tokens).otherwise(0).alias(name)
-            for name, tokens in rest.items()
-        ]
-        is_request = ~pl.col("is_meter") & ~pl.col("fate").is_in(_ANSWERED) & (pl.col("fate") == step)
-    reason = pl.format("per-request meter, matched by {}", pl.col("how").str.replace("_", " "))
-    table = rows.with_columns(*wide, requests=is_request.cast(pl.Float64), reason=reason)
-    return _long(table.with_columns(bucket_start_at="request_at"))
+    rest = [pl.col(name) - moves.get(name, 0) for name in KIND_COLUMNS]
+    is_request = ~pl.col("is_meter") & ~pl.col("fate").is_in(_ANSWERED)
+    table = rows.with_columns(*rest, requests=is_request.cast(pl.Float64), reason=_MATCHED)
+    differs = pl.any_horizontal(pl.col(KIND_COLUMNS) != 0) | is_request
+    table = table.filter(differs).with_columns(bucket_start_at="request_at")
+    return _long(table, _cause())
 
 
-def _cause(name: str, tokens: pl.Expr) -> pl.Expr:
+def _conventions(rows: pl.DataFrame) -> pl.DataFrame:
+    """What stands in other kinds of input."""
+    moves = {name: pl.col(f"_moved_{name}") for name in (_PLAIN, *_CACHED)}
+    wide = [moves.get(name, pl.lit(0, pl.Int64)).alias(name) for name in KIND_COLUMNS]
+    some = rows.filter(pl.any_horizontal(moved != 0 for moved in moves.values()))
+    table = some.with_columns(*wide, requests=pl.lit(0.0), reason=_MATCHED, bucket_start_at="request_at")
+    return _long(table, pl.lit("cache_convention"))
+
+
+def _cause() -> pl.Expr:
     """The step of a difference: the call's fate; where it seemed to agree, what the difference looks like.
 
     Less than recorded: the instrumentation counted twice. More output than recorded: the answer was recorded
     without its reasoning. More of what was not recorded at all: its usage is missing.
     """
-    is_short = pl.lit(name.startswith("output")) & (pl.col(f"{name}{_BASE}") > 0)
+    is_short = pl.any_horizontal(
+        (pl.col("token_kind") == name.removesuffix("_tokens")) & (pl.col(f"{name}{_BASE}") > 0)
+        for name in KIND_COLUMNS
+        if name.startswith("output")
+    )
     return (
         pl.when(pl.col("fate") != "agrees")
         .then("fate")
-        .when(tokens < 0)
+        .when(pl.col("tokens") < 0)
         .then(pl.lit("duplicate_spans"))
         .when(is_short)
         .then(pl.lit("reasoning"))
@@ -135,18 +159,19 @@ def _cause(name: str, tokens: pl.Expr) -> pl.Expr:
     )
 
 
-def _long(rows: pl.DataFrame) -> pl.DataFrame:
+def _long(rows: pl.DataFrame, step: pl.Expr) -> pl.DataFrame:
     """Rows of tokens by kind; the requests of a row stay on its output."""
     keep = [*PLACE, *OWNER, *_SPAN, "requests", "reason"]
+    needed = [name for name in step.meta.root_names() if name not in {*keep, "token_kind", "tokens"}]
     first = pl.col("token_kind") == "output"
     return (
-        unpivot(rows.with_columns(pl.col("output_tokens").fill_null(0)), keep)
+        unpivot(rows.with_columns(pl.col("output_tokens").fill_null(0)), [*keep, *dict.fromkeys(needed)])
         .with_columns(requests=pl.when(first).then("requests").otherwise(0.0))
-        .select(*BUCKET, *OWNER, *_SPAN, "tokens", "requests", "reason")
+        .select(*BUCKET, *OWNER, *_SPAN, "tokens", "requests", "reason", step=step)
     )
 
 
-def _whole(evidence: Evidence, step: str) -> pl.DataFrame:
+def _whole(evidence: Evidence, calls: pl.DataFrame) -> pl.DataFrame:
     """Requests beside the kept message: attempts that were not kept, and billed iterations."""
     part = pl.col("part")
     cause = (
@@ -156,42 +181,39 @@ def _whole(evidence: Evidence, step: str) -> pl.DataFrame:
         .then(pl.lit("summary_compaction"))
         .otherwise(pl.lit("missing_usage"))
     )
-    extra = evidence.facts.filter(~(pl.col("is_kept") & (part == "message")) & (cause == step))
-    calls = evidence.calls.select("call_id", *OWNER, *_SPAN, *[pl.col(n).alias(f"_{n}") for n in PLACE])
-    rows = extra.join(calls, on="call_id").with_columns(
+    extra = evidence.facts.filter(~(pl.col("is_kept") & (part == "message"))).with_columns(step=cause)
+    own = calls.select("call_id", *OWNER, *_SPAN, *[pl.col(n).alias(f"_{n}") for n in PLACE])
+    rows = extra.join(own, on="call_id").with_columns(
         *[pl.when("is_meter").then(name).otherwise(f"_{name}").alias(name) for name in PLACE],
         requests=(part == "message").cast(pl.Float64),
         reason=pl.when("is_kept")
         .then(pl.format("per-request meter: billed {} beside the answer", "part"))
         .otherwise(pl.lit("per-request meter: an attempt that was not kept")),
     )
-    return _long(rows)
+    return _long(rows, pl.col("step"))
 
 
-def _unlisted(evidence: Evidence, step: str) -> pl.DataFrame:
+def _unlisted(evidence: Evidence, calls: pl.DataFrame) -> pl.DataFrame:
     """Calls that the log of their account lacks: not billed, or begun in another month and listed there."""
     logs = evidence.requests.filter("is_meter").select(_ACCOUNT).unique()
     kept = evidence.facts.filter("is_kept").select("call_id")
+    own = calls.filter(pl.col("not_billed_reason").is_null()).join(logs, on=_ACCOUNT, how="semi")
+    rows = with_base(own.join(kept, on="call_id", how="anti"), evidence.corrections)
     began = local_day(pl.col("started_at")).dt.strftime("%Y-%m") != pl.col("month")
-    rows = (
-        with_base(evidence.calls, evidence.corrections)
-        .filter(
-            pl.col("not_billed_reason").is_null() & (began.fill_null(value=False) == (step != "not_billed"))
-        )
-        .join(logs, on=_ACCOUNT, how="semi")
-        .join(kept, on="call_id", how="anti")
-    )
+    elsewhere = began.fill_null(value=False)
     is_told = pl.col("fate").is_in(_ANSWERED)
-    reason = {
-        "not_billed": "the meter of this account never lists the request",
-        "period_boundary": "the request began in another month, and the meter lists it there",
-    }
+    reason = (
+        pl.when("elsewhere")
+        .then(pl.lit("the request began in another month, and the meter lists it there"))
+        .otherwise(pl.lit("the meter of this account never lists the request"))
+    )
     return _long(
-        rows.with_columns(
+        rows.with_columns(elsewhere=elsewhere).with_columns(
             *[-pl.col(f"{name}{_BASE}").alias(name) for name in KIND_COLUMNS],
             requests=pl.when(is_told).then(-1.0).otherwise(0.0),
-            reason=pl.lit(reason[step]),
-        )
+            reason=reason,
+        ),
+        pl.when("elsewhere").then(pl.lit("period_boundary")).otherwise(pl.lit("not_billed")),
     )
 
 
@@ -207,7 +229,8 @@ def _moves(compared: pl.DataFrame) -> pl.DataFrame:
                 requests=sign * count,
                 reason=reason,
                 bucket_start_at=at,
-            )
+            ),
+            pl.lit("period_boundary"),
         )
         for sign, at in ((-1, "bucket_start_at"), (1, "request_at"))
     )
@@ -225,15 +248,15 @@ def _late_comers(evidence: Evidence) -> pl.DataFrame:
         requests=(pl.col("part") == "message").cast(pl.Float64),
         reason=pl.lit("per-request meter: the traces put this call into the month beside it"),
     )
-    return _long(rows)
+    return _long(rows, pl.lit("period_boundary"))
 
 
-def _leftover(evidence: Evidence, step: str) -> pl.DataFrame:
+def _leftover(evidence: Evidence) -> pl.DataFrame:
     """Requests that are no call's, by the step that `leftovers` gives them."""
     if "step" not in evidence.leftovers.columns:
-        return _long(_nothing())
-    rows = evidence.leftovers.filter(pl.col("step") == step)
-    return _long(rows.with_columns(requests=(pl.col("part") == "message").cast(pl.Float64)))
+        return _long(_nothing(), pl.lit(""))
+    rows = evidence.leftovers.with_columns(requests=(pl.col("part") == "message").cast(pl.Float64))
+    return _long(rows, pl.col("step"))
 
 
 def _nothing() -> pl.DataFrame:

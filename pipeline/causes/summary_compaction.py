@@ -10,6 +10,7 @@ from pipeline.dialects import DIALECTS
 from pipeline.expected import claims_of
 from pipeline.facts import claims_from_facts, without_told_iterations
 from pipeline.sizes import INPUT, WHOLE
+from schemas.types import KIND_COLUMNS
 
 _PLACE = [name for name in BUCKET if name != "token_kind"]
 _INCLUDING = [dialect.code for dialect in DIALECTS if dialect.includes_compaction]
@@ -46,22 +47,20 @@ def claim(evidence: Evidence) -> pl.DataFrame:
     """
     requests = _requests(evidence)
     exact = claims_from_facts(evidence, "summary_compaction")
-    open_calls = without_told_iterations(evidence)
-    return pl.concat(
-        [exact, _iterations(open_calls), _known(evidence, requests), _unseen(evidence, requests)]
-    )
+    return pl.concat([exact, _iterations(evidence), _known(evidence, requests), _unseen(evidence, requests)])
 
 
-def _iterations(calls: pl.DataFrame) -> pl.DataFrame:
+def _iterations(evidence: Evidence) -> pl.DataFrame:
     """What the provider's own compactions used, where the span says so beside its counts."""
     outside = (
         ~pl.col("dialect").is_in(_INCLUDING).fill_null(value=False) & pl.col("not_billed_reason").is_null()
     )
-    told = calls.filter(
-        outside & (pl.sum_horizontal("compaction_input_tokens", "compaction_output_tokens") > 0)
-    )
+    said = pl.sum_horizontal("compaction_input_tokens", "compaction_output_tokens") > 0
+    told = without_told_iterations(evidence.calls.filter(outside & said), evidence)
     read = pl.col("cache_read_tokens").sum() / INPUT.sum()
-    shares = calls.join(told, on=SERVICE, how="semi").group_by(SERVICE).agg(_cached=read.fill_nan(0.0))
+    names = ["call_id", *SERVICE, *KIND_COLUMNS]
+    siblings = evidence.calls.select(names).join(told, on=SERVICE, how="semi")
+    shares = without_told_iterations(siblings, evidence).group_by(SERVICE).agg(_cached=read.fill_nan(0.0))
     told = told.join(shares, on=SERVICE, how="left", maintain_order="left")
     rows = told.select(
         *_PLACE, *OWNER, "trace_id", "span_id", "_cached",

@@ -1,6 +1,7 @@
 """Summaries of conversations that the provider billed and the trace did not record."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -105,7 +106,7 @@ def test_summaries_that_were_traced_as_answers_are_hardly_missing(evidence: Call
         .then(pl.col("conversation_id").str.strip_prefix("k").cast(pl.Int64, strict=False))
         .otherwise("output_tokens")
     )
-    traced = Evidence(**{**rows.__dict__, "calls": answers})
+    traced = replace(rows, calls=answers)
 
     assert CAUSE.claim(rows)["rate_prior"].unique().to_list() == [0.9]
     assert CAUSE.claim(traced)["rate_prior"].unique().to_list() == [0.1]
