@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import polars as pl
 
@@ -96,9 +97,5 @@ def test_a_call_whose_requests_should_have_been_seen_was_lost(
 
 def _given_up(evidence: Callable[..., Evidence], row: str) -> Evidence:
     found = evidence(calls=CALLS.format(row), rules=RULES)
-    return Evidence(
-        **{
-            **vars(found),
-            "calls": found.calls.with_columns(fate=pl.lit("cancellations"), failure=pl.lit("cancelled")),
-        }
-    )
+    told = found.calls.with_columns(fate=pl.lit("cancellations"), failure=pl.lit("cancelled"))
+    return replace(found, calls=told)
