@@ -13,6 +13,7 @@ from pipeline.conversations import compact_requests
 from pipeline.edges import placed_edges
 from pipeline.extra_attempts import extra_attempts
 from pipeline.fates import AGREES, COMPACT_OPERATIONS, with_fates
+from pipeline.given_up import with_given_up
 from pipeline.grid import Grid, Placed
 from pipeline.leftovers import placed_leftovers
 from pipeline.meters import Meters
@@ -99,7 +100,7 @@ def evidence_of(logs: Logs, meters: Meters, ground: Ground, month: str, known_of
     unseen = calls.silences.with_columns(call_id=pl.col("span_id"))
     silences = ground.grid.place(unseen, _NOBODY).inside
     every = pl.concat([known, _as_calls(silences, known)], how="diagonal_relaxed")
-    sized = with_sizes(every, ground.metered)
+    sized = with_given_up(with_sizes(every, ground.metered))
     own = sized.filter(pl.col("fate") != _SILENT)
     extra = ground.grid.place(extra_attempts(own, calls.attempts), _embeddings(own)).inside
     again = logs.facts.filter(~pl.col("is_kept"))

@@ -119,20 +119,27 @@ def lacking(calls: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def halved(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return rows that two causes share: half of the tokens each, and the other half as error."""
-    wide = [*WHOLE, "made_rest"]
+def shared(rows: pl.DataFrame, part: pl.Expr) -> pl.DataFrame:
+    """Return rows of events that are of one cause by a chance: that part of the tokens, the rest as error."""
+    wide = [name for name in (*WHOLE, "made_rest") if name in rows.columns]
+    rows = rows.with_columns(_part=part).filter(pl.col("_part") > 0)
+    spread = (pl.col("_part") * (1 - pl.col("_part"))).clip(0.0)
+    sides = (("input", INPUT_KINDS), ("output", OUTPUT_KINDS))
+    errors = [
+        ((pl.col(f"whole_{side}_error") * pl.col("_part")) ** 2 + _sum(kinds) ** 2 * spread)
+        .sqrt()
+        .alias(f"whole_{side}_error")
+        for side, kinds in sides
+    ]
     return rows.with_columns(
-        *[(pl.col(name) / 2).alias(name) for name in wide],
-        whole_input_error=_half_error("whole_input_error", INPUT_KINDS),
-        whole_output_error=_half_error("whole_output_error", OUTPUT_KINDS),
-        requests=pl.col("requests") / 2,
+        *[(pl.col(name) * pl.col("_part")).alias(name) for name in wide],
+        *errors,
+        requests=pl.col("requests") * pl.col("_part"),
     )
 
 
-def _half_error(name: str, kinds: tuple[str, ...]) -> pl.Expr:
-    half = pl.sum_horizontal([pl.col(f"whole_{kind}") for kind in kinds]) / 2
-    return (pl.col(name) ** 2 / 4 + half**2).sqrt()
+def _sum(kinds: tuple[str, ...]) -> pl.Expr:
+    return pl.sum_horizontal([pl.col(f"whole_{kind}") for kind in kinds])
 
 
 def sized(rows: pl.DataFrame, prefix: str) -> pl.DataFrame:
@@ -147,10 +154,6 @@ def sized(rows: pl.DataFrame, prefix: str) -> pl.DataFrame:
     )
 
 
-_GIVEN_UP = 0.6
-"""Chance that a call without any span of its own was given up rather than lost or left open at its end."""
-
-
 def silent(silences: pl.DataFrame, cause: str) -> pl.DataFrame:
     """Return calls without a span of their own, with the tokens that one of two causes may claim of them.
 
@@ -160,33 +163,16 @@ def silent(silences: pl.DataFrame, cause: str) -> pl.DataFrame:
     if silences.is_empty():
         return silences
     word = pl.col("error_type").fill_null("").str.to_lowercase()
-    share = (
-        pl.when(word.str.contains("cancel"))
-        .then(1.0)
-        .when(pl.col("has_http_span"))
-        .then(_GIVEN_UP)
-        .when("has_http_elsewhere")
-        .then(0.0)
-        .otherwise(_GIVEN_UP)
-    )
-    weight = (share if cause == "cancellations" else 1 - share) * pl.col("expected_calls")
+    lost = pl.col("has_http_elsewhere") & ~pl.col("has_http_span")
+    given_up = pl.when(word.str.contains("cancel")).then(1.0).when(lost).then(0.0).otherwise("given_up")
+    part = given_up if cause == "cancellations" else 1 - given_up
     is_summary = pl.col("operation").is_in(COMPACT_OPERATIONS).fill_null(value=False)
-    found = silences.with_columns(_weight=weight).filter((pl.col("_weight") > 0) & ~is_summary)
-    spread = (1 - pl.col("_weight")).clip(0.0)
-    return found.with_columns(
-        *[(pl.col(name) * pl.col("_weight")).alias(name) for name in WHOLE],
-        *[
-            (
-                (pl.col(f"whole_{side}_error") * pl.col("_weight")) ** 2
-                + pl.sum_horizontal([pl.col(f"whole_{kind}") for kind in kinds]) ** 2
-                * pl.col("_weight") * spread
-            ).sqrt().alias(f"whole_{side}_error")
-            for side, kinds in (("input", INPUT_KINDS), ("output", OUTPUT_KINDS))
-        ],
+    rows = silences.filter(~is_summary).with_columns(
         failure=pl.lit("cancelled"),
-        requests=pl.col("_weight"),
+        requests=pl.lit(1.0),
         item=pl.format(f"silence/{{}}/{{}}/{cause}", "span_id", "model"),
         basis=pl.lit("estimated"),
         evidence_count=pl.lit(1),
         reason=pl.lit("a call is missing under this span: its own span never ended or was lost"),
-    )  # fmt: skip
+    )
+    return shared(rows, part * pl.col("expected_calls"))

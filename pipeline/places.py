@@ -17,7 +17,7 @@ from pipeline.errors import BalanceError
 PLACE = tuple(name for name in BUCKET if name != "token_kind")
 """The dimensions of a bucket but for the token kind."""
 
-UNEXPLAINED_SHARE = 0.01
+UNEXPLAINED_SHARE = 0.003
 """Standard deviation of the unexplained as a share of a bucket's traced plus metered tokens."""
 
 REQUEST_SHARE, REQUEST_FLOOR = 0.003, 0.5

@@ -52,11 +52,12 @@ OUTPUT = total([f"{kind}_tokens" for kind in OUTPUT_KINDS])
 
 
 def with_sizes(calls: pl.DataFrame, metered: pl.DataFrame) -> pl.DataFrame:
-    """Return calls with `fate`, plus `whole_<kind>`, their errors, `made_output` and `excess_seconds`.
+    """Return calls with `whole_<kind>`, their errors, `made_output`, `progress` and `excess_seconds`.
 
     The errors, `whole_input_error` and `whole_output_error`, are standard errors in tokens. `made_output`:
     output generated until the call ended, by the time it took; for completed calls the whole. Calls that
-    agree keep what they recorded, with no error.
+    agree keep what they recorded, with no error. `progress`: output by the time that the call took, as a part
+    of a usual answer.
     """
     table = with_kind_shares(calls, metered)
     table = table.with_columns(_input=INPUT, _output=OUTPUT, _seconds=_SECONDS)
@@ -90,8 +91,9 @@ def with_sizes(calls: pl.DataFrame, metered: pl.DataFrame) -> pl.DataFrame:
         .fill_null(0.0).alias("made_output"),
     ]  # fmt: skip
     return table.with_columns(*inputs, *outputs, *errors).select(
-        *calls.columns, *WHOLE, "whole_input_error", "whole_output_error", "made_output", "excess_seconds"
-    )
+        *calls.columns, *WHOLE, "whole_input_error", "whole_output_error", "made_output", "excess_seconds",
+        "progress",
+    )  # fmt: skip
 
 
 def _own(kind: str) -> pl.Expr:
@@ -196,6 +198,9 @@ def _with_duration(table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(
         _made_output=made,
         _full_output=pl.when(is_told & is_whole).then(blend).when(is_told).then(longer),
+        progress=pl.when(is_told & (pl.col("_mean_output") > 0)).then(
+            pl.col("_by_time").clip(0.0) / pl.col("_mean_output")
+        ),
         _full_error=pl.when(is_told & is_whole).then((spread * error / (spread + error)).sqrt()),
         excess_seconds=pl.when(has_line & _is_sibling() & (pl.col("_seconds") > pl.col("_limit"))).then(
             pl.col("_seconds") - pl.col("_y") - pl.col("_slope") * (pl.col("_output") - pl.col("_x"))

@@ -3,7 +3,7 @@
 import polars as pl
 
 from pipeline.cause import Cause, Evidence
-from pipeline.expected import claims_of, halved, lacking, silent, with_rules
+from pipeline.expected import claims_of, lacking, shared, silent, with_rules
 from pipeline.facts import claims_from_facts
 
 
@@ -11,14 +11,17 @@ def claim(evidence: Evidence) -> pl.DataFrame:
     """One item per call that was given up: its input, and its output as far as the provider bills it.
 
     Where the provider stops with the client, that is what was made until the call ended, by its duration;
-    where it does not, the whole answer. Streams of which nothing tells whether they were read to the end
-    count half; calls without any span of their own count by the chance that they were given up.
+    where it does not, the whole answer. Streams of which nothing tells whether they were read to the end,
+    and calls without any span of their own, count by the chance that they were given up.
     """
     calls = evidence.calls
     given_up = pl.concat(
         [
             lacking(calls.filter(pl.col("fate") == "cancellations")),
-            halved(lacking(calls.filter((pl.col("fate") == "missing_usage") & pl.col("is_doubtful")))),
+            shared(
+                lacking(calls.filter((pl.col("fate") == "missing_usage") & pl.col("is_doubtful"))),
+                pl.col("given_up"),
+            ).drop("_part"),
         ]
     )
     billed = with_rules(given_up, evidence.rules)

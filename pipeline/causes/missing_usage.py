@@ -3,7 +3,7 @@
 import polars as pl
 
 from pipeline.cause import Cause, Evidence, claims_from_corrections
-from pipeline.expected import claims_of, halved, lacking, silent, sized
+from pipeline.expected import claims_of, lacking, shared, silent, sized
 from pipeline.facts import claims_from_facts
 
 
@@ -18,7 +18,8 @@ def claim(evidence: Evidence) -> pl.DataFrame:
     told = evidence.corrections.filter(pl.col("step") == "missing_usage")["call_id"]
     calls = calls.filter(~pl.col("call_id").is_in(told.implode()))
     certain = lacking(calls.filter(~pl.col("is_doubtful")))
-    rows = pl.concat([certain, halved(lacking(calls.filter("is_doubtful")))])
+    doubtful = shared(lacking(calls.filter("is_doubtful")), 1 - pl.col("given_up"))
+    rows = pl.concat([certain, doubtful.drop("_part")])
     rows = rows.with_columns(reason=pl.lit("the call completed and its span has no usage"))
     return pl.concat(
         [
