@@ -12,8 +12,9 @@ PRIOR = 0.6
 _WEIGHT = 6.0
 """Weight of the prior, in calls."""
 
-_CUT = 0.55
-"""Mean part of a whole answer at which clients leave: anywhere in it, and long answers more often."""
+_CUT, _WHOLE, _MOST = 0.55, 0.95, 1.3
+"""Mean part of a usual answer that is made when clients leave (anywhere in it, and long answers more often),
+and when they do not, where no answer counts for more than the last."""
 
 
 def with_given_up(calls: pl.DataFrame) -> pl.DataFrame:
@@ -23,7 +24,8 @@ def with_given_up(calls: pl.DataFrame) -> pl.DataFrame:
     """
     in_doubt = (pl.col("is_doubtful") | (pl.col("fate") == "silent")) & pl.col("progress").is_not_null()
     found = calls.filter(in_doubt.fill_null(value=False))
-    share = ((1 - pl.col("progress").clip(0.0, 2.0).mean()) / (1 - _CUT)).clip(0.0, 1.0)
+    made = pl.col("progress").clip(0.0, _MOST).mean()
+    share = ((_WHOLE - made) / (_WHOLE - _CUT)).clip(0.0, 1.0)
     rates = found.group_by("service").agg(
         given_up=((share * pl.len() + PRIOR * _WEIGHT) / (pl.len() + _WEIGHT)).clip(0.02, 0.98).round(6)
     )

@@ -26,10 +26,11 @@ _CACHED = (0.1, 0.3)
 another system prompt and without tools, so that no prefix fits; some keep the prefix."""
 _LEAST_SUMMARY, _USUAL_SUMMARY, _MOST_SUMMARY = 50.0, 0.1, 0.5
 """Tokens; share of the context; share of the context."""
-_SURE, _UNSURE, _TRACED = (0.9, 0.15), (0.5, 0.3), (0.1, 0.15)
+_SURE, _UNSURE, _TRACED, _DROPPED = (0.9, 0.15), (0.5, 0.3), (0.1, 0.15), (0.1, 0.15)
 """Chance that a fall was an untraced summary, and its error: for services whose contexts fall whenever
-they reach a limit, to somewhat more than what a first turn sends; for others; and for those whose summaries
-are traced as ordinary answers."""
+they reach a limit, to somewhat more than what a first turn sends; for others; for those whose summaries are
+traced as ordinary answers; and for those whose contexts fall back to what a first turn sends and a message:
+nothing is left that a summary would have said."""
 _LEAST_FALLS, _ENOUGH = 3, 8
 _MOSTLY = 0.5
 _MOST_LEFT = 0.4
@@ -216,12 +217,23 @@ def _with_chance(rows: pl.DataFrame) -> pl.DataFrame:
         & pl.col("dialect").is_in(_INCLUDING).any().not_()
     )
     is_traced = (pl.corr("answered", "input").fill_nan(0.0) > _ALIKE) & (pl.col("fall_count") >= _ENOUGH)
+    is_dropped = (beyond.median() <= pl.col("growth").median() + _LEAST_SUMMARY) & (
+        pl.col("fall_count") >= _ENOUGH
+    )
     rows = rows.with_columns(
+        _dropped=is_dropped.fill_null(value=False).over(SERVICE),
         _sure=is_sure.fill_null(value=False).over(SERVICE),
         _traced=is_traced.fill_null(value=False).over(SERVICE),
-    ).with_columns(pl.col("_sure").all().over("service"), pl.col("_traced").all().over("service"))
+    ).with_columns(pl.col("_sure", "_traced", "_dropped").all().over("service"))
     prior, error = (
-        pl.when("_traced").then(_TRACED[n]).when("_sure").then(_SURE[n]).otherwise(_UNSURE[n]) for n in (0, 1)
+        pl.when("_traced")
+        .then(_TRACED[n])
+        .when("_dropped")
+        .then(_DROPPED[n])
+        .when("_sure")
+        .then(_SURE[n])
+        .otherwise(_UNSURE[n])
+        for n in (0, 1)
     )
     return rows.with_columns(
         rate=pl.format("summary/unseen/{}", "service"),
