@@ -65,15 +65,15 @@ def assign(sides: Sides) -> pl.DataFrame:
             break
         sure.append(found)
         edges = edges.join(found, on="left", how="anti").join(found, on="right", how="anti")
+        edges = edges.sort("left", "right")
     return pl.concat([*sure, _solved(edges)]).sort("left", "right")
 
 
 def _candidates(sides: Sides) -> pl.DataFrame:
-    """All pairs of a key in which the right row is inside the window of the left row."""
-    left, right = sides
-    keys = pl.concat([left.select("key"), right.select("key")]).unique().sort("key").with_row_index("place")
-    left = left.drop_nulls(["from_at", "to_at"]).join(keys, on="key").sort("left")
-    right = right.drop_nulls(["at"]).join(keys, on="key").sort("place", "at", "right")
+    """All pairs of a key in which the right row is inside the window of the left row, names as numbers."""
+    left, right = _numbered(sides)
+    left = left.drop_nulls(["from_at", "to_at"]).sort("left")
+    right = right.drop_nulls(["at"]).sort("key", "at", "right")
     if left.is_empty() or right.is_empty():
         return left.join(right, on="key")
     zero = min(left["from_at"].to_physical().min(), right["at"].to_physical().min())  # type: ignore[type-var]
@@ -81,17 +81,26 @@ def _candidates(sides: Sides) -> pl.DataFrame:
     width = end - zero + 1  # type: ignore[operator]
 
     def line(frame: pl.DataFrame, name: str) -> np.ndarray:
-        return frame["place"].cast(pl.Int64).to_numpy() * width + (
-            frame[name].to_physical().to_numpy() - zero
-        )
+        times = frame[name].to_physical().to_numpy() - zero
+        return np.asarray(frame["key"].to_numpy() * width + times)
 
     times = line(right, "at")
     first = np.searchsorted(times, line(left, "from_at"), side="left")
     count = np.maximum(np.searchsorted(times, line(left, "to_at"), side="right") - first, 0)
     rows = np.repeat(np.arange(left.height), count)
     others = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first, count)
-    mine = left[rows].drop("place")
-    return mine.hstack(right[others].select(pl.all().name.suffix("_right")).rename({"right_right": "right"}))
+    mine, theirs = left.drop("key", "from_at", "to_at")[rows], right.drop("key")[others]
+    return mine.hstack(theirs.select(pl.all().name.suffix("_right")).rename({"right_right": "right"}))
+
+
+def _numbered(sides: Sides) -> list[pl.DataFrame]:
+    """Both sides with equal numbers for equal keys and names."""
+    frames = list(sides)
+    for name in ("key", "provider", "model", "family"):
+        rank = pl.concat([side[name] for side in sides]).rank("dense").cast(pl.Int64)
+        parts = (rank.head(sides.left.height), rank.tail(sides.right.height))
+        frames = [frame.with_columns(part.alias(name)) for frame, part in zip(frames, parts, strict=True)]
+    return frames
 
 
 def _costs(pairs: pl.DataFrame) -> pl.DataFrame:
@@ -130,17 +139,31 @@ def _safe(edges: pl.DataFrame) -> pl.DataFrame:
     A pair of cost w saves LIMIT - w. Without it, its two rows save at most what their second-best pairs do,
     so it may be taken when w + (second of left - w) + (second of right - w) >= LIMIT.
     """
-    second = pl.col("cost").sort().slice(1, 1).first().fill_null(LIMIT)
-    best = edges
-    for side in ("left", "right"):
-        ranks = edges.group_by(side).agg(
-            **{f"best_{side}": pl.col("cost").min(), f"second_{side}": second},
-        )
-        best = best.join(ranks, on=side)
-    is_mutual = (pl.col("cost") == pl.col("best_left")) & (pl.col("cost") == pl.col("best_right"))
-    is_safe = pl.col("second_left") + pl.col("second_right") - pl.col("cost") >= LIMIT
-    is_alone = (pl.col("second_left") > pl.col("cost")) & (pl.col("second_right") > pl.col("cost"))
-    return best.filter(is_mutual & is_safe & is_alone).select("left", "right").sort("left", "right")
+    cost = edges["cost"].to_numpy()
+    best_left, second_left = _two_least(edges["left"].to_numpy(), cost)
+    best_right, second_right = _two_least(edges["right"].to_numpy(), cost)
+    is_mutual = (cost == best_left) & (cost == best_right)
+    is_safe = second_left + second_right - cost >= LIMIT
+    is_alone = (second_left > cost) & (second_right > cost)
+    return edges.filter(pl.Series(is_mutual & is_safe & is_alone)).select("left", "right")
+
+
+def _two_least(side: np.ndarray, cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the second-least cost of the row of one side that each pair has; LIMIT without one."""
+    if not len(side):
+        return cost, cost
+    order = np.argsort(side, kind="stable")
+    starts = np.flatnonzero(np.diff(side[order], prepend=-1))
+    group = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(side)))
+    sorted_cost = cost[order]
+    least = np.minimum.reduceat(sorted_cost, starts)
+    at = np.flatnonzero(sorted_cost == least[group])
+    others = sorted_cost.copy()
+    others[at[np.unique(group[at], return_index=True)[1]]] = LIMIT
+    second = np.minimum.reduceat(others, starts)
+    back = np.empty_like(group)
+    back[order] = group
+    return least[back], second[back]
 
 
 def _solved(edges: pl.DataFrame) -> pl.DataFrame:
@@ -148,32 +171,59 @@ def _solved(edges: pl.DataFrame) -> pl.DataFrame:
     empty = edges.select("left", "right").clear()
     if edges.is_empty():
         return empty
-    parts = [_block(block) for _, block in _blocks(edges).group_by("block", maintain_order=True)]
-    return pl.concat([empty, *parts])
+    cut = _blocks(edges)
+    left, right, cost = (cut[name].to_numpy() for name in ("left", "right", "cost"))
+    starts = np.flatnonzero(cut["is_first"].to_numpy())
+    ends = np.append(starts[1:], len(left))
+    alone = starts[ends - starts == 1]
+    found = [(left[alone], right[alone])]
+    for start, end in zip(starts, ends, strict=True):
+        if end - start > 1:
+            found.append(_block(left[start:end], right[start:end], cost[start:end]))
+    return pl.DataFrame(
+        {
+            "left": np.concatenate([pair[0] for pair in found]),
+            "right": np.concatenate([pair[1] for pair in found]),
+        },
+        schema=empty.schema,
+    )
 
 
 def _blocks(edges: pl.DataFrame) -> pl.DataFrame:
-    left = edges["left"].rank("dense").cast(pl.Int64).to_numpy() - 1
-    right = edges["right"].rank("dense").cast(pl.Int64).to_numpy() - 1
+    """Pairs in blocks that have no row in common; `is_first` of a block. Large blocks are cut by time."""
+    left, right = (edges[side].rank("dense").cast(pl.Int64).to_numpy() - 1 for side in ("left", "right"))
     size = int(left.max()) + int(right.max()) + 2
     graph = coo_matrix((np.ones(edges.height), (left, right + int(left.max()) + 1)), shape=(size, size))
-    whole = connected_components(graph, directed=False)[1][left]
-    order = ["at_right", "left", "right"]
-    cut = (
-        edges.with_columns(whole=pl.Series(whole, dtype=pl.Int64))
-        .with_columns(first_at=pl.col("at_right").min().over("left"))
+    block = connected_components(graph, directed=False)[1]
+    rows = np.bincount(block[: int(left.max()) + 1], minlength=size)
+    whole = pl.Series("whole", block[left], pl.Int64)
+    table = edges.with_columns(whole, chunk=pl.lit(0, pl.UInt32))
+    is_large = pl.Series(rows[block[left]] > _BLOCK)
+    parts = [table.filter(~is_large), _cut(table.filter(is_large))]
+    key = pl.struct("whole", "chunk")
+    return (
+        pl.concat(parts)
+        .sort("whole", "chunk", maintain_order=True)
+        .with_columns(is_first=key.ne_missing(key.shift(1)))
+    )
+
+
+def _cut(edges: pl.DataFrame) -> pl.DataFrame:
+    """Large blocks in chunks of as many left rows as may be; pairs across a cut are left out."""
+    return (
+        edges.with_columns(first_at=pl.col("at_right").min().over("left"))
         .with_columns(chunk=(pl.struct("first_at", "left").rank("dense").over("whole") - 1) // _BLOCK)
         .with_columns(right_chunk=pl.col("chunk").sort_by("cost", "left").first().over("right"))
         .filter(pl.col("chunk") == pl.col("right_chunk"))
+        .select(edges.columns)
     )
-    return cut.with_columns(block=pl.struct("whole", "chunk")).sort("whole", "chunk", *order)
 
 
-def _block(edges: pl.DataFrame) -> pl.DataFrame:
-    left, right = edges["left"].unique().sort(), edges["right"].unique().sort()
-    rows, columns = left.search_sorted(edges["left"]), right.search_sorted(edges["right"])
-    saved = np.zeros((left.len(), right.len()))
-    saved[rows.to_numpy(), columns.to_numpy()] = edges["cost"].to_numpy() - LIMIT
+def _block(left: np.ndarray, right: np.ndarray, cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mine, rows = np.unique(left, return_inverse=True)
+    theirs, columns = np.unique(right, return_inverse=True)
+    saved = np.zeros((len(mine), len(theirs)))
+    saved[rows, columns] = cost - LIMIT
     found = linear_sum_assignment(saved)
     is_pair = saved[found] < 0
-    return pl.DataFrame({"left": left.gather(found[0][is_pair]), "right": right.gather(found[1][is_pair])})
+    return mine[found[0][is_pair]], theirs[found[1][is_pair]]
