@@ -1,184 +1,24 @@
 """Laws of the bridge, over random calls, corrections and meters of every shape."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
-
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.calls import Calls
-from pipeline.cause import CELL
+from pipeline.cause import CELL, CLAIM_SCHEMA, Cause
 from pipeline.causes import CAUSES
-from pipeline.meters import Meters
 from pipeline.reconcile import Reconciliation, Rules, explain_drift
 from pipeline.warehouse import validate
 from schemas.tables import BY_NAME
+from tests.laws.worlds import MONTH, Occurrence, World, world_of, worlds
 
-MONTH = "2026-10"
-START = datetime(2026, 10, 1, tzinfo=UTC)
 RULES = Rules(CAUSES, {"openai": ("cache_write_5m", "cache_write_1h")}, {"a": "red", "index": "search"})
-GROUPINGS = ("", "model", "model+service_tier", "model+project_id", "model+project_id+service_tier")
-KINDS = ("input_uncached", "cache_write_other", "cache_write_1h", "output")
-
-
-class Occurrence(NamedTuple):
-    account: str
-    is_embedding: bool
-    at: datetime
-    tokens: dict[str, int | None]
-
-
-class World(NamedTuple):
-    calls: Calls
-    meters: Meters
-    traced: list[Occurrence]
-
-
-counts = st.one_of(st.none(), st.integers(0, 500))
-minutes = st.integers(0, 4 * 24 * 60 - 1)
-tokens = st.fixed_dictionaries(dict.fromkeys(KINDS, counts))
-call = st.fixed_dictionaries(
-    {
-        "account": st.sampled_from(["a", "b", "own"]),
-        "operation": st.sampled_from(["chat", "embeddings"]),
-        "scope": st.sampled_from(["account", "index"]),
-        "model": st.sampled_from(["m", "n", "unknown"]),
-        "service_tier": st.sampled_from(["standard", "flex"]),
-        "team": st.sampled_from(["red", "blue"]),
-        "cache_breakdown": st.sampled_from(["full", "none", "lumped_writes"]),
-        "not_billed_reason": st.sampled_from([None, None, "mock"]),
-        "minute": minutes,
-        "tokens": tokens,
-        "copies": st.lists(minutes, max_size=2),
-    }
-)
-row = st.tuples(
-    st.sampled_from(["account", "index"]),
-    st.sampled_from(["m", "n"]),
-    st.sampled_from(["standard", "flex"]),
-    tokens,
-)
-step = st.one_of(st.none(), st.tuples(st.sampled_from(GROUPINGS), st.lists(row, max_size=3)))
-series = st.tuples(st.sampled_from([1, 24]), st.lists(step, min_size=4, max_size=4))
-export = st.fixed_dictionaries({"completions": series, "embeddings": series})
-meter = st.one_of(
-    st.none(),
-    export.map(lambda drawn: ("usage", drawn)),
-    st.lists(row, min_size=1, max_size=3).map(lambda rows: ("invoice", rows)),
-)
-
-
-def _leaves(counted: dict[str, int | None]) -> dict[str, int | None]:
-    return {f"{kind}_tokens": count for kind, count in counted.items()}
-
-
-def _frame(table: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=BY_NAME[table].schema).with_columns(month=pl.lit(MONTH))
-
-
-def _calls(drawn: list[dict[str, Any]]) -> tuple[Calls, list[Occurrence]]:
-    calls, traced, corrections, seen = [], [], [], []
-    for number, one in enumerate(drawn):
-        place = {name: one[name] for name in ("account", "model", "service_tier", "team")}
-        place["scope"] = one["account"] if one["scope"] == "account" else one["scope"]
-        place["provider"] = "self_hosted" if one["account"] == "own" else "openai"
-        common = {**place, "service": "s", "feature": "", "call_id": str(number), "trace_id": "t"}
-        ends = [START + timedelta(minutes=minute) for minute in (one["minute"], *one["copies"])]
-        calls.append(
-            {**common, **_leaves(one["tokens"]), "span_id": str(number), "ended_at": ends[0]}
-            | {name: one[name] for name in ("operation", "cache_breakdown", "not_billed_reason")}
-            | {"usage_quality": "recorded"}
-        )
-        for copy, end in enumerate(ends):
-            span = {**common, "span_id": str(number), "ended_at": end}
-            traced.append(
-                {**span, **_leaves(one["tokens"]), "file_id": "f", "line": copy, "position": number}
-            )
-            seen.append(Occurrence(one["account"], one["operation"] == "embeddings", end, one["tokens"]))
-            signs = [("duplicate_spans", "copy")] if copy else []
-            signs += [("not_billed", "mock")] if not copy and one["not_billed_reason"] else []
-            corrections += [
-                {**span, "step": name, "reason": why, "token_kind": kind, "tokens": -count}
-                for name, why in signs
-                for kind, count in one["tokens"].items()
-                if count
-            ]
-    attempts = BY_NAME["core.attempt"].schema.to_frame()
-    frames = (_frame("core.traced", traced), _frame("core.call", calls), attempts)
-    return Calls(*frames, _frame("core.correction", corrections)), seen
-
-
-def _usage(account: str, drawn: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    metered, covered = [], []
-    for endpoint, (hours, days) in drawn.items():
-        place = {"provider": "openai", "account": account, "endpoint": endpoint, "meter": "usage"}
-        for day, found in enumerate(days):
-            if found is None:
-                continue
-            grouping, rows = found
-            for first in range(0, 24, hours):
-                start = START + timedelta(days=day, hours=first)
-                when = {"bucket_start_at": start, "bucket_end_at": start + timedelta(hours=hours)}
-                covered.append({**place, **when, "grouping": grouping})
-                metered += [
-                    {**place, **when, **_leaves(counted)}
-                    | {"scope": account if scope == "account" or "project" not in grouping else scope}
-                    | {"model": model if "model" in grouping else "all"}
-                    | {"service_tier": tier if "tier" in grouping else "all"}
-                    for scope, model, tier, counted in rows
-                ]
-    return metered, covered
-
-
-def _invoice(account: str, rows: list[Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    place = {"provider": "openai", "account": account, "endpoint": "all", "meter": "invoice"}
-    when = {"bucket_start_at": START, "bucket_end_at": START + timedelta(days=31)}
-    metered = [
-        {**place, **when, **_leaves(counted), "scope": account, "model": model, "service_tier": "all"}
-        for _, model, _, counted in rows
-    ]
-    return metered, [{**place, **when, "grouping": "invoice"}]
-
-
-def _meters(drawn: dict[str, Any]) -> Meters:
-    metered: list[dict[str, Any]] = []
-    covered: list[dict[str, Any]] = []
-    for account, found in drawn.items():
-        if found is not None:
-            kind, content = found
-            rows, steps = (_usage if kind == "usage" else _invoice)(account, content)
-            metered += rows
-            covered += steps
-    key = ["provider", "account", "scope", "meter", "endpoint", "model", "service_tier", "bucket_start_at"]
-    leaves = [name for name in BY_NAME["core.metered"].schema if name.endswith("_tokens")]
-    frame = _frame("core.metered", metered).group_by([*key, "bucket_end_at", "month"], maintain_order=True)
-    sums = [pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum()).alias(name) for name in leaves]
-    empty = {name: BY_NAME[name].schema.to_frame() for name in ("core.request", "core.unmapped")}
-    return Meters(
-        frame.agg(pl.lit(None, pl.Int64).alias("request_count"), *sums).select(
-            BY_NAME["core.metered"].schema.names()
-        ),
-        _frame("core.coverage", covered),
-        empty["core.request"],
-        empty["core.unmapped"],
-        BY_NAME["recon.finding"].schema.to_frame(),
-    )
-
-
-def _world(drawn: tuple[list[dict[str, Any]], dict[str, Any]]) -> World:
-    calls, traced = _calls(drawn[0])
-    return World(calls, _meters(drawn[1]), traced)
-
 
 few = settings(max_examples=settings.default.max_examples // 5 if settings.default else 20)
 """A world costs as much as a close: a fifth of the profile's examples."""
 
-worlds = st.tuples(st.lists(call, max_size=8), st.fixed_dictionaries({"a": meter, "b": meter})).map(_world)
 
-
-def _explain(world: World) -> Reconciliation:
-    return explain_drift(world.calls, world.meters, MONTH, RULES)
+def _explain(world: World, rules: Rules = RULES) -> Reconciliation:
+    return explain_drift(world.calls, world.meters, MONTH, rules)
 
 
 def _total(counted: dict[str, int | None]) -> int:
@@ -266,16 +106,31 @@ def test_every_table_keeps_its_contract_and_intervals_hold_their_points(world: W
     assert found.claims.filter(outside).is_empty()
 
 
+def _same(one: Reconciliation, other: Reconciliation) -> bool:
+    return all(mine.equals(theirs) for mine, theirs in zip(one, other, strict=True))
+
+
 @few
 @given(worlds)
-def test_the_order_of_rows_changes_nothing(world: World) -> None:
-    turned = World(
-        Calls(*[frame.reverse() for frame in world.calls]),
-        Meters(*[frame.reverse() for frame in world.meters]),
-        world.traced,
-    )
-    for one, other in zip(_explain(world), _explain(turned), strict=True):
-        assert one.equals(other)
+def test_the_order_of_rows_and_of_causes_changes_nothing(world: World) -> None:
+    turned = world.with_frames(pl.DataFrame.reverse)
+    assert _same(_explain(world), _explain(turned, RULES._replace(causes=CAUSES[::-1])))
+
+
+@few
+@given(worlds, st.integers(0, 3))
+def test_how_rows_are_cut_into_chunks_changes_nothing(world: World, cut: int) -> None:
+    def chunked(frame: pl.DataFrame) -> pl.DataFrame:
+        return pl.concat([frame.head(cut), frame.slice(cut)], rechunk=False)
+
+    assert _same(_explain(world), _explain(world.with_frames(chunked)))
+
+
+@few
+@given(worlds)
+def test_a_cause_that_claims_nothing_changes_nothing(world: World) -> None:
+    silent = Cause("mine", "Mine", "It claims nothing.", "Nothing.", lambda _: CLAIM_SCHEMA.to_frame())
+    assert _same(_explain(world), _explain(world, RULES._replace(causes=(*CAUSES, silent))))
 
 
 def test_a_team_whose_calls_nobody_billed_takes_none_of_the_unexplained() -> None:
@@ -286,16 +141,22 @@ def test_a_team_whose_calls_nobody_billed_takes_none_of_the_unexplained() -> Non
         "model": "m",
         "service_tier": "standard",
         "cache_breakdown": "full",
+        "usage_quality": "recorded",
+        "error_type": None,
+        "finish_reasons": "stop",
+        "seconds": 1,
+        "failed": [],
+        "has_http_spans": False,
         "minute": 5,
         "copies": [],
         "tokens": {"output": 100},
     }
     drawn = [{**one, "team": "red", "not_billed_reason": "mock"}]
     drawn += [{**one, "team": team, "not_billed_reason": None} for team in ("blue", "green")]
-    metered = ("usage", {"completions": (24, [("model", [("account", "m", "standard", {"output": 230})])])})
-    bridge = _explain(_world((drawn, {"a": metered}))).bridge
+    rows = [("account", "m", "standard", {"output": 230}, None)]
+    world = world_of(drawn, [], {"a": ("usage", {"completions": (24, [("model", rows)])})})
     # Traced 300, of which 100 were free; metered 230: 30 are unexplained, half of it for each who paid.
-    rest = bridge.filter(pl.col("step") == "unexplained")
+    rest = _explain(world).bridge.filter(pl.col("step") == "unexplained")
     assert rest.select("team", "tokens", "basis").rows() == [
         ("blue", 15, "allocated"),
         ("green", 15, "allocated"),
