@@ -31,6 +31,8 @@ from schemas.types import KIND_COLUMNS
 _MONTH = "2026-10"
 _BASE = 20_000
 """Calls of the simulated month that is tiled."""
+_APART = 3
+"""Seconds between two tiles."""
 
 _Frames = TypeVar("_Frames", Calls, Meters)
 
@@ -124,7 +126,10 @@ def _write_month(folder: Path, calls: int) -> Rules:
 
 
 def tile_calls(calls: Calls, tiles: int) -> Calls:
-    """Return so many months of calls in one: ids stay unique, and times differ by a microsecond a tile."""
+    """Return so many months of calls in one: ids stay unique, and a tile is three seconds after another.
+
+    At one time they would be a crowd of equal requests, as no month has it.
+    """
     return Calls(*[_tiled(frame, tiles) for frame in calls])
 
 
@@ -143,7 +148,7 @@ def _tiled(frame: pl.DataFrame, tiles: int) -> pl.DataFrame:
     parts = [
         frame.with_columns(
             *(pl.format("{}-{}", pl.lit(tile), name).alias(name) for name in ids),
-            *(pl.col(name).dt.offset_by(f"{tile}us") for name in instants),
+            *(pl.col(name).dt.offset_by(f"{tile * _APART}s") for name in instants),
         )
         for tile in range(tiles)
     ]
