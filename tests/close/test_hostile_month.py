@@ -16,6 +16,7 @@ from markupsafe import escape
 from assets.close import close_month, load_settings
 from pipeline.period import Month
 from reports.format import label
+from schemas.tables import BY_NAME
 
 MONTH = Month.parse("2026-10")
 UNTOUCHED = ("bridge", "tieout", "evidence", "teams", "unmapped", "unmetered")
@@ -318,4 +319,21 @@ def test_a_wrong_invoice_is_told_and_leaves_the_bridge_alone(closed: Path, folde
     assert told[2] in item["advice"]
     others = pl.col("provider") != provider
     for table in ("bridge", "tieout"):
-        assert found[table].filter(others).equals(expected[table].filter(others))
+        mine, theirs = found[table].filter(others), expected[table].filter(others)
+        assert mine.equals(theirs) if table == "tieout" else is_nearly(mine, theirs)
+
+
+def is_nearly(found: pl.DataFrame, expected: pl.DataFrame) -> bool:
+    """Whether all that is exact is the same, and all else inside the interval that it had.
+
+    Rates are learned from the month as a whole, so that a meter more or less may move estimates a little.
+    """
+    firm = pl.col("basis") == "exact"
+    key = BY_NAME["recon.bridge"].contract.to_schema().unique
+    both = expected.filter(~firm).join(found.filter(~firm), on=key, how="full", suffix="_now")
+    inside = pl.col("tokens_now").is_between("tokens_low", "tokens_high").fill_null(value=False)
+    return (
+        found.filter(firm).equals(expected.filter(firm))
+        and both.height > 0
+        and bool(both.select(inside.all()).item())
+    )

@@ -91,9 +91,15 @@ def test_a_bucket_of_an_export_has_only_the_words_of_its_grouping(world: World) 
 
 @few
 @given(worlds)
-def test_every_table_keeps_its_contract_and_intervals_hold_their_points(world: World) -> None:
+def test_facts_and_figures_keep_their_contracts_and_intervals_hold_their_points(world: World) -> None:
     found = _explain(world)
     for name, frame in (
+        ("core.call", world.calls.calls),
+        ("core.attempt", world.calls.attempts),
+        ("core.silence", world.calls.silences),
+        ("core.traced", world.calls.traced),
+        ("core.correction", world.calls.corrections),
+        ("core.metered", world.meters.metered),
         ("recon.bucket", found.buckets),
         ("recon.claim", found.claims),
         ("recon.unmetered", found.unmetered),
@@ -141,6 +147,9 @@ def test_a_team_whose_calls_nobody_billed_takes_none_of_the_unexplained() -> Non
         "model": "m",
         "service_tier": "standard",
         "cache_breakdown": "full",
+        "dialect": "opentelemetry",
+        "root_kind": "server",
+        "agent_level": "none",
         "usage_quality": "recorded",
         "error_type": None,
         "finish_reasons": "stop",

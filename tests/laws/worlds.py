@@ -54,6 +54,9 @@ call = st.fixed_dictionaries(
         **place,
         "cache_breakdown": st.sampled_from(["full", "none", "lumped_writes"]),
         "not_billed_reason": st.sampled_from([None, None, "mock"]),
+        "dialect": st.sampled_from(["opentelemetry", "litellm"]),
+        "root_kind": st.sampled_from(["server", "unknown"]),
+        "agent_level": st.sampled_from(["none", "agent"]),
         "usage_quality": st.sampled_from(["recorded"] * 4 + ["estimated", "placeholder", "partial", *SILENT]),
         "error_type": errors,
         "finish_reasons": st.sampled_from([None, "stop"]),
@@ -122,11 +125,18 @@ def _calls(drawn: list[dict[str, Any]], unseen: list[dict[str, Any]]) -> tuple[C
         calls.append(
             {**common, **told, **_leaves(counted), "span_id": str(number)}
             | {"started_at": ends[0] - timedelta(seconds=one["seconds"]), "ended_at": ends[0]}
+            | {
+                "environment": "prod",
+                "initiating_team": one["team"],
+                "initiating_service": "s",
+                "span_count": 1,
+            }
             | {"attempt_count": 1 + len(one["failed"]), "status": "error" if one["error_type"] else "ok"}
         )
         attempts += _attempts(common, one, ends[0]) if one["has_http_spans"] else []
         for copy, end in enumerate(ends):
             span = {**common, "span_id": str(number), "ended_at": end}
+            span["dialect"] = one["dialect"]
             traced.append({**span, **_leaves(counted), "file_id": "f", "line": copy, "position": number})
             seen.append(Occurrence(one["account"], one["operation"] == "embeddings", end, counted))
             signs = [("duplicate_spans", "copy")] if copy else []
