@@ -214,8 +214,8 @@ def _coverage(truth: pl.DataFrame, bridge: pl.DataFrame) -> Scores:
     is_inferred = pl.col("cause").is_in(INFERRED)
     ours = bridge.rename({"step": "cause"}).filter(is_inferred).group_by(_INTERVAL).agg(_interval())
     known = truth.filter(is_inferred).group_by(_INTERVAL).agg(truth=pl.col("tokens").sum())
-    cells = known.join(ours, on=_INTERVAL, how="full", coalesce=True).with_columns(
-        pl.col("truth", "ours").fill_null(0),
+    both = known.join(ours, on=_INTERVAL, how="full", coalesce=True)
+    cells = both.with_columns(pl.col("truth", "ours").fill_null(0)).with_columns(
         is_hit=pl.col("truth").is_between("low", "high"),
         width=(pl.col("high") - pl.col("low")) / pl.col("truth").abs(),
     )

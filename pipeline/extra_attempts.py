@@ -45,6 +45,9 @@ def extra_attempts(calls: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+_LONG = 20.0
+"""Seconds from which on a delay is a timeout: pauses between attempts are 8 s at most, unless asked for."""
+
 _OWN_ANSWER = 0.3
 """Relative spread of a second answer to the same request."""
 
@@ -92,7 +95,7 @@ def _hidden(calls: pl.DataFrame) -> pl.DataFrame:
     return (
         rows.explode("number", empty_as_null=False)
         .with_columns(
-            failure=pl.when(pl.col("timeout_seconds").is_null())
+            failure=pl.when(pl.col("timeout_seconds").is_null() & (pl.col("excess_seconds") < _LONG))
             .then(pl.lit("hidden"))
             .otherwise(pl.lit("timeout")),
             item=pl.format("attempt/{}/{}", "call_id", "number"),

@@ -10,8 +10,13 @@ from pipeline.calibration import Learned
 from pipeline.cause import CELL, OWNER
 from pipeline.places import MOVES, Array, Index, Places
 
-INTERVAL_SCALE = 1.0
-"""Factor on every standard error, set on simulated worlds so that 90 % intervals hold nine times in ten."""
+INTERVAL_SCALE = 3.0
+"""Factor on every standard error, set on simulated worlds so that 90 % intervals hold nine times in ten: what
+is not modelled (bad days of a provider, services that change) errs more than what is."""
+
+SHARED_ERROR = 0.15
+"""Part of a step's tokens of all kinds by which each kind may err beside: how an event splits over the kinds
+is taken from other events, and errs for all of a service at once."""
 
 _NINETY = 1.645
 """Standard errors on either side of a 90 % interval."""
@@ -32,34 +37,42 @@ def intervals(buckets: pl.DataFrame, claims: pl.DataFrame, learned: Learned) -> 
     """Return `tokens`, `tokens_low` and `tokens_high` (90 %) by cell, owner and step.
 
     `claims` are those of `balance` over the claims of `learned`. An interval is what rows and rates leave
-    open once the drift is known, never beyond the bounds of the claims, and holds the point. `unexplained`
-    has one row a cell, owner null.
+    open once the drift is known, and holds the point. It never changes the sign that the claims allow; else
+    it may go beyond their bounds, which are those of single events. `unexplained` has one row a cell, owner
+    null.
     """
     places, rates = learned.places, learned.rates["posterior"].to_numpy()
     inverse = np.linalg.inv(covariance(places, moments(places, rates))[0])
     known = _Known(inverse, misfit(places, inverse, rates))
     named = claims.group_by(_GROUP).agg(
         pl.col("tokens", "tokens_low", "tokens_high").sum(),
+        moving=pl.col("tokens").filter(MOVES).sum(),
         firm=pl.col("tokens").filter(MOVES).sum() + pl.col("tokens_low").filter(~MOVES).sum(),
         loose=pl.col("tokens").filter(MOVES).sum() + pl.col("tokens_high").filter(~MOVES).sum(),
     )
-    named = named.sort(_GROUP)
+    kinds = [name for name in _GROUP if name != "token_kind"]
+    named = named.sort(_GROUP).with_columns(
+        shared=(pl.col("moving").abs().sum().over(kinds) * SHARED_ERROR * (pl.col("moving") != 0))
+    )
     width = np.sqrt(_of_groups(places, known, _groups(claims, named), rates, learned.covariance))
     rest = _unexplained(buckets, claims)
     spare = np.sqrt(_of_unexplained(places, known, rest, learned.covariance))
-    return pl.concat([_around(named, width), _around(rest, spare)])
+    return pl.concat([_around(named, width), _around(rest.with_columns(shared=pl.lit(0.0)), spare)])
 
 
 def _around(points: pl.DataFrame, error: Array) -> pl.DataFrame:
-    reach = pl.Series(error.round(6), dtype=pl.Float64) * (_NINETY * INTERVAL_SCALE)
+    own = pl.Series(error.round(6), dtype=pl.Float64) * (_NINETY * INTERVAL_SCALE)
+    reach = (own**2 + points["shared"] ** 2).sqrt()
     low = (pl.col("firm") - reach).floor().cast(pl.Int64)
     high = (pl.col("loose") + reach).ceil().cast(pl.Int64)
     tokens = pl.col("tokens")
+    least = pl.when(pl.col("tokens_low") >= 0).then("tokens_low").otherwise(-_NO_BOUND)
+    most = pl.when(pl.col("tokens_high") <= 0).then("tokens_high").otherwise(_NO_BOUND)
     return points.select(
         *_GROUP,
         "tokens",
-        tokens_low=pl.min_horizontal(tokens, pl.max_horizontal(low, pl.col("tokens_low"))),
-        tokens_high=pl.max_horizontal(tokens, pl.min_horizontal(high, pl.col("tokens_high"))),
+        tokens_low=pl.min_horizontal(tokens, pl.max_horizontal(low, least)),
+        tokens_high=pl.max_horizontal(tokens, pl.min_horizontal(high, most)),
     )
 
 

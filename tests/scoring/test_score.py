@@ -134,6 +134,18 @@ def test_errors_of_several_rows_add_up_by_the_root_of_their_squares(
     assert score(known, ours)["coverage"] == coverage
 
 
+@pytest.mark.parametrize(("low", "coverage"), [(0, 1.0), (1, 0.0)])
+def test_an_interval_that_holds_nothing_covers_a_cell_that_the_truth_does_not_name(
+    truth_of: Build, bridge_of: Build, low: int, coverage: float
+) -> None:
+    known = truth_of("team | cause | tokens \n blue | not_billed | -5")
+    ours = bridge_of(
+        f"team | step | tokens | tokens_low | tokens_high \n red | retries | 9 | {low} | 20",
+        basis="estimated",
+    )
+    assert score(known, ours)["coverage"] == coverage
+
+
 def test_what_is_known_exactly_does_not_count_for_coverage_and_what_is_not_claimed_counts_apart(
     truth_of: Build, bridge_of: Build
 ) -> None:
