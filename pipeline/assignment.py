@@ -43,8 +43,9 @@ _BLOCK = 800
 class Sides(NamedTuple):
     """Two frames. Counts may be null.
 
-    Both: `key`, `provider`, `model`, `family`, `input`, `output`. left: `left`, `from_at`, `to_at`,
-    `expected_at`, `spread` (seconds), `is_estimate`. right: `right`, `at`.
+    Both: `key`, `provider`, `model`, `family`, `input`, `output`. left: `left`, `name`, `from_at`,
+    `to_at`, `expected_at`, `spread` (seconds), `is_estimate`. right: `right`, `at`. Of assignments of one
+    cost, `name` of the left rows and the number `right` decide.
     """
 
     left: pl.DataFrame
@@ -57,7 +58,11 @@ def assign(sides: Sides) -> pl.DataFrame:
     Only rows of the same `key` pair, and only inside the window of the left row. To stay alone costs `LIMIT`
     a pair. A block of more than 800 left rows that all overlap is cut by time, and a pair across a cut lost.
     """
-    edges = _costs(_candidates(sides)).filter(pl.col("cost") < LIMIT).sort("left", "right")
+    pairs = _candidates(sides)
+    names = pairs.select("name", number="left").unique("number").sort("name").with_row_index("left")
+    numbers = names.select("number", pl.col("left").cast(pl.Int64))
+    pairs = pairs.rename({"left": "number"}).join(numbers, on="number")
+    edges = _costs(pairs).filter(pl.col("cost") < LIMIT).sort("left", "right")
     sure = [edges.select("left", "right").clear()]
     for _ in range(_PASSES):
         found = _safe(edges)
@@ -66,13 +71,14 @@ def assign(sides: Sides) -> pl.DataFrame:
         sure.append(found)
         edges = edges.join(found, on="left", how="anti").join(found, on="right", how="anti")
         edges = edges.sort("left", "right")
-    return pl.concat([*sure, _solved(edges)]).sort("left", "right")
+    found = pl.concat([*sure, _solved(edges)]).join(numbers, on="left")
+    return found.select("right", left="number").select("left", "right").sort("left", "right")
 
 
 def _candidates(sides: Sides) -> pl.DataFrame:
     """All pairs of a key in which the right row is inside the window of the left row, names as numbers."""
     left, right = _numbered(sides)
-    left = left.drop_nulls(["from_at", "to_at"]).sort("left")
+    left = left.drop_nulls(["from_at", "to_at"])
     right = right.drop_nulls(["at"]).sort("key", "at", "right")
     if left.is_empty() or right.is_empty():
         return left.join(right, on="key")
@@ -97,10 +103,21 @@ def _numbered(sides: Sides) -> list[pl.DataFrame]:
     """Both sides with equal numbers for equal keys and names."""
     frames = list(sides)
     for name in ("key", "provider", "model", "family"):
-        rank = pl.concat([side[name] for side in sides]).rank("dense").cast(pl.Int64)
-        parts = (rank.head(sides.left.height), rank.tail(sides.right.height))
+        number = _numbers(pl.concat([side[name] for side in sides]))
+        parts = (number.head(sides.left.height), number.tail(sides.right.height))
         frames = [frame.with_columns(part.alias(name)) for frame, part in zip(frames, parts, strict=True)]
     return frames
+
+
+def _numbers(names: pl.Series) -> pl.Series:
+    """Equal numbers for equal names or structs of names; null for null names."""
+    if names.dtype == pl.Struct:
+        parts = [_numbers(part).fill_null(-1) + 1 for part in names.struct.unnest()]
+        number = parts[0]
+        for part in parts[1:]:
+            number = number * (int(part.max() or 0) + 1) + part  # type: ignore[arg-type]
+        return number
+    return names.cast(pl.Categorical).to_physical().cast(pl.Int64)
 
 
 def _costs(pairs: pl.DataFrame) -> pl.DataFrame:

@@ -69,7 +69,7 @@ def _during_silences(rows: pl.DataFrame, silences: pl.DataFrame) -> pl.DataFrame
     )
     lasted = (pl.col("ended_at") - pl.col("started_at")).dt.total_microseconds() / 1e6
     left = spans.select(
-        "left", "provider", "model", "family",
+        "left", "provider", "model", "family", name="left",
         key=pl.struct(_KEY), from_at=pl.col("started_at") - _SLACK, to_at=pl.col("ended_at") + _SLACK,
         expected_at="started_at", spread=1.0 + lasted, input=pl.lit(None, pl.Int64),
         output=pl.lit(None, pl.Int64), is_estimate=pl.lit(value=False),

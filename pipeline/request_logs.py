@@ -58,10 +58,13 @@ def settled(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
         _service_tier=pl.when(pl.col("is_meter") & (pl.col("service_tier") != ALL)).then("service_tier"),
     )
     names = ["provider", "model", "scope", "service_tier"]
-    joined = rows.join(told, on="call_id", how="left", maintain_order="left")
-    return joined.with_columns(pl.coalesce(f"_{name}", name).alias(name) for name in names).select(
-        rows.columns
-    )
+    own = rows.select("call_id", *names, _row=pl.int_range(pl.len()))
+    found = own.join(told, on="call_id").sort("_row")
+    for name in names:
+        other = found.drop_nulls(f"_{name}").filter(pl.col(f"_{name}").ne_missing(pl.col(name)))
+        if other.height:
+            rows = rows.with_columns(rows[name].clone().scatter(other["_row"], other[f"_{name}"]))
+    return rows
 
 
 def is_matched(calls: pl.DataFrame, facts: pl.DataFrame, requests: pl.DataFrame) -> pl.Series:
