@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from pipeline import places, posterior
 from pipeline.attribution import balance
 from pipeline.calibration import Learned, learn
 from pipeline.cause import BUCKET, CELL, CLAIM_SCHEMA, OWNER
@@ -91,6 +92,12 @@ def learned_from(claims: pl.DataFrame, noise: dict[int, int] | np.random.Generat
 
 def rates(learned: Learned) -> dict[str, dict[str, object]]:
     return {row["rate"]: row for row in learned.rates.iter_rows(named=True)}
+
+
+@pytest.fixture
+def one_percent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The share of the unexplained with which the sums of this file were done by hand."""
+    monkeypatch.setattr(places, "UNEXPLAINED_SHARE", 0.01)
 
 
 def test_two_rates_are_recovered_from_thirty_buckets() -> None:
@@ -184,7 +191,12 @@ def test_exact_claims_have_no_interval_and_bounded_ones_keep_theirs() -> None:
     ]
 
 
-def test_ninety_percent_intervals_hold_nine_times_in_ten() -> None:
+@pytest.mark.usefixtures("one_percent")
+def test_ninety_percent_intervals_hold_nine_times_in_ten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mathematics alone, in worlds that are as it assumes; real intervals are wider, never narrower."""
+    assert posterior.INTERVAL_SCALE >= 1
+    monkeypatch.setattr(posterior, "INTERVAL_SCALE", 1.0)
+    monkeypatch.setattr(posterior, "SHARED_ERROR", 0.0, raising=False)
     held, points = [], 0
     for seed in range(12):
         random = np.random.default_rng(seed)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import places
 from pipeline.attribution import balance, gather
 from pipeline.cause import CELL, CLAIM_SCHEMA, Cause, Evidence
 from pipeline.errors import BalanceError
@@ -107,6 +108,12 @@ items_of = st.lists(pieces, max_size=10)
 counts_of = st.lists(st.integers(0, 30), min_size=4, max_size=4)
 
 
+@pytest.fixture
+def one_percent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The share of the unexplained with which the sums of this file were done by hand."""
+    monkeypatch.setattr(places, "UNEXPLAINED_SHARE", 0.01)
+
+
 @given(drifts, drifts, items_of, counts_of, st.sampled_from(["variance", "independent", "equal", "sequence"]))
 def test_items_over_several_kinds_keep_their_bounds(
     inputs: list[int], outputs: list[int], drawn: list[dict[str, object]], counted: list[int], method: str
@@ -154,6 +161,7 @@ def test_the_order_of_items_changes_nothing(
     assert one.equals(other)
 
 
+@pytest.mark.usefixtures("one_percent")
 def test_the_input_of_an_item_tells_that_its_output_was_billed_too() -> None:
     # A chance of one half on 20,000 input and 200 output. The input drift is all of it; the output's is silent,
     # its 200 far below 1 % of what was traced. Missing: 10,000 and -100. Their covariance: 10,000^2 + 2,200^2,
@@ -170,6 +178,7 @@ def test_the_input_of_an_item_tells_that_its_output_was_billed_too() -> None:
     assert placed.sort("token_kind")["tokens"].to_list() == [19_536, 195]
 
 
+@pytest.mark.usefixtures("one_percent")
 @pytest.mark.parametrize(("counted", "retry", "lost"), [(13, 80_876, 73_118), (11, 219_956, 26_604)])
 def test_the_count_of_requests_decides_between_one_long_retry_and_three_lost_calls(
     counted: int, retry: int, lost: int
