@@ -29,6 +29,7 @@ _JUDGED = {
     **_WHOLE,
     "made_output": pl.Float64(),
     "excess_seconds": pl.Float64(),
+    "given_up": pl.Float64(),
 }
 SCHEMAS = {
     "calls": pl.Schema({**Call.empty().schema, **_BUCKET, **_JUDGED}),
@@ -80,6 +81,7 @@ CONSTANT: dict[str, object] = {
     "attempts_made": 1,
     **dict.fromkeys(_WHOLE, 0.0),
     "made_output": 0.0,
+    "given_up": 0.5,
     "error": 0.1,
     "low": 0.05,
     "high": 0.95,

@@ -58,13 +58,14 @@ def test_a_stream_of_which_nothing_tells_is_shared_with_missing_usage(
 ) -> None:
     given = evidence(
         calls="""
-        call_id | fate          | is_doubtful | failure   | usage_quality | whole_input_uncached | whole_output
-        1       | missing_usage | true        | cancelled | absent        | 1000                 | 500
+        call_id | fate          | is_doubtful | given_up | failure   | usage_quality | whole_input_uncached | whole_output
+        1       | missing_usage | true        | 0.6      | cancelled | absent        | 1000                 | 500
         """,
         rules=RULES,
     )
-    assert tokens(CAUSE.claim(given))["input_uncached"] == 450
-    assert tokens(MISSING.claim(given)) == {"input_uncached": 500, "output": 250}
+    # Given up with a chance of 0.6, and then billed with one of 0.9; else completed.
+    assert tokens(CAUSE.claim(given))["input_uncached"] == 540
+    assert tokens(MISSING.claim(given)) == {"input_uncached": 400, "output": 200}
 
 
 def test_a_call_without_a_span_whose_request_was_cancelled_is_a_cancellation(
@@ -79,6 +80,21 @@ def test_a_call_without_a_span_whose_request_was_cancelled_is_a_cancellation(
     )
     assert tokens(CAUSE.claim(given)) == {"input_uncached": 900}
     assert MISSING.claim(given).is_empty()
+
+
+def test_a_call_of_which_nothing_at_all_is_seen_is_shared_by_the_same_chance(
+    evidence: Callable[..., Evidence], tokens: Callable[[pl.DataFrame], dict[str, int]]
+) -> None:
+    given = evidence(
+        silences="""
+        span_id | has_http_span | has_http_elsewhere | expected_calls | given_up | whole_input_uncached
+        a       | false         | false              | 0.5            | 0.8      | 1000
+        """,
+        rules=RULES,
+    )
+    # Half of a call is expected here: 0.5 * 0.8 given up and billed by 0.9, 0.5 * 0.2 completed.
+    assert tokens(CAUSE.claim(given)) == {"input_uncached": 360}
+    assert tokens(MISSING.claim(given)) == {"input_uncached": 100}
 
 
 def test_a_call_whose_requests_should_have_been_seen_was_lost(
