@@ -1,0 +1,40 @@
+"""How many of the calls that end in nothing were given up, by how much of a usual answer they had time for."""
+
+import polars as pl
+import pytest
+
+from pipeline.given_up import with_given_up
+
+
+def chances(*rows: tuple[str, bool, str, float | None]) -> list[float]:
+    names = ("service", "is_doubtful", "fate", "progress")
+    frame = pl.DataFrame(rows, schema=names, orient="row", schema_overrides={"progress": pl.Float64})
+    return with_given_up(frame)["given_up"].to_list()
+
+
+def test_calls_that_took_as_long_as_whole_answers_completed() -> None:
+    # The prior of 0.6 weighs 6 calls; 54 calls say 0: 3.6 of 60.
+    found = chances(*[("chat", True, "missing_usage", 0.95)] * 54)
+    assert found == pytest.approx([0.06] * 54)
+
+
+def test_calls_that_ended_half_way_were_given_up_with_or_without_a_span() -> None:
+    # 54 calls say 1, as 0.55 is what is made on average when clients leave: 57.6 of 60.
+    found = chances(*[("chat", True, "missing_usage", 0.55)] * 27, *[("chat", False, "silent", 0.55)] * 27)
+    assert found == pytest.approx([0.96] * 54)
+
+
+def test_calls_that_are_not_in_doubt_and_other_services_say_nothing() -> None:
+    found = chances(
+        *[("chat", False, "agrees", 0.1)] * 20,
+        ("chat", True, "missing_usage", None),
+        ("batch", True, "silent", 0.95),
+    )
+    assert found[:21] == [0.6] * 21
+    assert found[21] == pytest.approx(3.6 / 7, abs=1e-6)
+
+
+def test_one_call_that_hung_for_hours_counts_as_a_long_answer() -> None:
+    # Progress counts up to 1.3: (1.3 + 9 * 0.55) / 10 = 0.625, hence 0.8125 given up; (8.125 + 3.6) of 16.
+    found = chances(("chat", True, "missing_usage", 400.0), *[("chat", True, "missing_usage", 0.55)] * 9)
+    assert found == pytest.approx([11.725 / 16] * 10, abs=1e-6)
