@@ -14,6 +14,7 @@ import polars as pl
 
 from pipeline.algebra import Pairs, covariance, misfit, moments, pairs_of
 from pipeline.places import Array, Flags, Places, arrange
+from pipeline.slack import with_slack
 
 ALWAYS = ("billed/",)
 """Beginnings of the rates that are learned without a test on time steps left out."""
@@ -56,7 +57,7 @@ def learn(buckets: pl.DataFrame, claims: pl.DataFrame, counts: pl.DataFrame | No
     without token kind, `request_count` (requests that the meter counts; null or no row: it does not count)
     and `told_requests` (requests of calls that are known to be billed).
     """
-    places = arrange(buckets, claims, counts)
+    places = with_slack(arrange(buckets, claims, counts))
     prior = places.rates["rate_prior"].to_numpy()
     if not len(prior):
         nothing = np.zeros((0, 0))
