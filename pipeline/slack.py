@@ -15,7 +15,7 @@ _STEPS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 18.0, 27.0, 40.0)
 """Factors on the standard deviation of the unexplained that are tried, least first."""
 
 _TOLERATED = 0.65
-"""Median of the squared misfits up to which the unexplained gets no more room. Chance alone has 0.455; what is
+"""Median squared misfit up to which the unexplained gets no more room. Chance alone has 0.455; what is
 above that, priors and sizes err by even where every cause is claimed."""
 
 
