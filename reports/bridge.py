@@ -30,8 +30,18 @@ _NOTHING: dict[str, Any] = {
     "evidence_count": 0, "bases": [],
 }  # fmt: skip
 
+
+def _reach(distance: pl.Expr) -> pl.Expr:
+    """How far a sum reaches: bounds add up, errors of estimates by the root of their squares."""
+    is_bound = pl.col("basis") == "bounded"
+    errors = distance.filter(~is_bound).cast(pl.Float64) ** 2
+    return (distance.filter(is_bound).sum() + errors.sum().sqrt().ceil()).cast(pl.Int64)
+
+
 SUMS = (
-    pl.col("tokens", "tokens_low", "tokens_high").sum(),
+    pl.col("tokens").sum(),
+    (pl.col("tokens").sum() - _reach(pl.col("tokens") - pl.col("tokens_low"))).alias("tokens_low"),
+    (pl.col("tokens").sum() + _reach(pl.col("tokens_high") - pl.col("tokens"))).alias("tokens_high"),
     pl.when(pl.col("usd").is_not_null().any()).then(pl.col("usd").sum()).alias("usd"),
     (pl.col("usd").is_null() & (pl.col("tokens") != 0)).any().alias("is_partial"),
     (pl.col("tokens").abs().sum() > 0).alias("is_something"),

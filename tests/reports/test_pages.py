@@ -95,7 +95,7 @@ def test_reasons_of_evidence_are_in_words(make_month, render, read) -> None:
 
 
 def test_a_kind_without_any_token_has_no_row(make_month, render, read, bridge) -> None:
-    nothing = {"token_kind": "cache_read", "tokens": 0, "usd": None}
+    nothing = {"token_kind": "cache_read", "tokens": 0, "tokens_low": 0, "tokens_high": 0, "usd": None}
     month = make_month(recon__bridge=[*bridge, {**bridge[0], **nothing}])
     assert render(month) == render(make_month())
 

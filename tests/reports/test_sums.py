@@ -2,9 +2,11 @@
 
 from decimal import Decimal
 
+import polars as pl
 import pytest
 
-CENT = Decimal("0.01")
+CENT = Decimal("0.01")from reports.bridge import SUMS
+
 
 
 def bridge_of(page):
@@ -141,3 +143,18 @@ def test_metered_accounts_without_a_bill_stand_on_a_line_of_their_own(
     assert amount(rows["Metered"][1]) == Decimal("12297.01")
     assert amount(rows["Metered, not in the bills"][1]) == Decimal("-7035.00")
     assert amount(rows["Billed"][1]) == Decimal("5096.90")
+
+
+def test_errors_of_estimates_add_up_by_the_root_of_their_squares_and_bounds_plainly() -> None:
+    rows = pl.DataFrame(
+        {
+            "tokens": [100, 80, 10],
+            "tokens_low": [97, 76, 0],
+            "tokens_high": [103, 84, 15],
+            "usd": [None, None, None],
+            "basis": ["estimated", "estimated", "bounded"],
+        },
+        schema_overrides={"usd": pl.Decimal(38, 12)},
+    )
+    found = rows.select(SUMS[1], SUMS[2])
+    assert found.row(0) == (190 - 5 - 10, 190 + 5 + 5)  # 3 and 4 make 5
