@@ -5,6 +5,8 @@ Where a service lets the context grow to a limit and its input then falls, somet
 summary that a model wrote, or old turns that were thrown away, for which nobody pays.
 """
 
+from typing import NamedTuple
+
 import polars as pl
 
 from pipeline.fates import COMPACT_OPERATIONS
@@ -39,12 +41,24 @@ def is_labelled() -> pl.Expr:
     return pl.col("operation").is_in(COMPACT_OPERATIONS)
 
 
-def with_talk(rows: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
-    """Add `talk_id`: the conversation of the row or of a call in its trace, else the trace."""
+class Talks(NamedTuple):
+    """The conversations of a month: of each trace that names one, and the turns of `turns`."""
+
+    by_trace: pl.DataFrame
+    turns: pl.DataFrame
+
+
+def talks(calls: pl.DataFrame) -> Talks:
+    """Return the conversations of calls, as `falls`, `around` and `with_talk` take them."""
     named = calls.lazy().select("service", "trace_id", "conversation_id").drop_nulls("conversation_id")
-    of_trace = named.group_by("service", "trace_id").agg(_talk=pl.col("conversation_id").min())
+    by_trace = named.group_by("service", "trace_id").agg(_talk=pl.col("conversation_id").min()).collect()
+    return Talks(by_trace, turns(calls, by_trace))
+
+
+def with_talk(rows: pl.DataFrame, by_trace: pl.DataFrame) -> pl.DataFrame:
+    """Add `talk_id`: the conversation of the row or of a call in its trace, else the trace."""
     own = pl.col("conversation_id") if "conversation_id" in rows.columns else pl.lit(None, pl.String)
-    found = rows.lazy().join(of_trace, on=["service", "trace_id"], how="left", maintain_order="left")
+    found = rows.lazy().join(by_trace.lazy(), on=["service", "trace_id"], how="left", maintain_order="left")
     return found.with_columns(talk_id=pl.coalesce(own, "_talk", "trace_id")).drop("_talk").collect()
 
 
@@ -54,7 +68,7 @@ def compact_requests(attempts: pl.DataFrame) -> pl.DataFrame:
     return attempts.filter(path.str.ends_with(_COMPACT_PATH)).select("trace_id", "span_id")
 
 
-def turns(calls: pl.DataFrame) -> pl.DataFrame:
+def turns(calls: pl.DataFrame, by_trace: pl.DataFrame) -> pl.DataFrame:
     """Return the calls of conversations in order, with `talk`, `input`, `visible` and `context`.
 
     `talk` numbers conversations by model. `context`: tokens that the next turn sends again: input and visible
@@ -64,23 +78,28 @@ def turns(calls: pl.DataFrame) -> pl.DataFrame:
     known = (pl.col("input_uncached_tokens").is_not_null() & (INPUT > 0)).fill_null(value=False)
     complete = pl.col("usage_quality").is_in(["recorded", "estimated"])
     seen = OUTPUT - pl.col("reasoning_tokens").fill_null(0)
-    narrow = calls.filter(pl.col("operation").ne("embeddings") & ~is_labelled()).select(
+    narrow = calls.lazy().filter(pl.col("operation").ne("embeddings") & ~is_labelled()).select(
         *SERVICE, "call_id", "trace_id", "conversation_id", "started_at", "cache_read_tokens",
         input=pl.when(known).then(INPUT), visible=pl.when(complete & known).then(seen),
-    )  # fmt: skip
-    talks = with_talk(narrow, calls)
-    several = talks.group_by("service", "talk_id").len().filter(pl.col("len") > 1)["service"].unique()
+    ).collect()  # fmt: skip
+    talks = with_talk(narrow, by_trace).drop("trace_id", "conversation_id").sort("started_at", "call_id")
+    numbers = [pl.col(name).cast(pl.Categorical).to_physical() for name in (*TALK, "account", "model")]
+    rows = talks.with_columns(row=pl.int_range(pl.len())).with_columns(
+        talk=pl.col("row").min().over(numbers),
+        is_again=pl.col("row") != pl.col("row").min().over(numbers[:2]),
+    )
+    several = rows.filter("is_again").select("service").unique()
     usual = pl.col("visible").median().over(SERVICE)
     return (
-        talks.filter(pl.col("service").is_in(several.implode()))
-        .with_columns(visible=pl.coalesce("visible", usual, 0.0))
+        rows.drop("is_again")
+        .join(several, on="service", how="semi")
+        .sort("talk", maintain_order=True)
+        .with_columns(visible=pl.coalesce("visible", usual, 0.0), row=pl.int_range(pl.len()))
         .with_columns(context=pl.col("input") + pl.col("visible"))
-        .sort(*TALK, "account", "model", "started_at", "call_id")
-        .with_columns(talk=pl.struct(*TALK, "account", "model").rle_id(), row=pl.int_range(pl.len()))
     )
 
 
-def falls(calls: pl.DataFrame, requests: pl.DataFrame) -> pl.DataFrame:
+def falls(calls: pl.DataFrame, requests: pl.DataFrame, known: Talks | None = None) -> pl.DataFrame:
     """Return one row per fall of a conversation's context without a recorded compaction.
 
     Each is the first turn with known input after the fall, plus the context before it (`before`), the answer
@@ -90,10 +109,10 @@ def falls(calls: pl.DataFrame, requests: pl.DataFrame) -> pl.DataFrame:
     conversations fall (`limit`) and `policy`: of the turns that had reached it, the share that fell. A
     conversation that reached the limit and of whose further turns no input is known is a fall with an unknown
     `input`. `requests`: requests to compact a conversation that have no span of a call, with `service`,
-    `talk_id` and `started_at`.
+    `talk_id` and `started_at`. `known`: those of `talks`, to save making them again.
     """
-    found = turns(calls)
-    pairs = _with_service(_pairs(found, _events(calls, requests)))
+    known = known or talks(calls)
+    pairs = _with_service(_pairs(known.turns, _events(calls, requests, known)))
     grown = pl.col("is_fall") & (pl.col("run") >= _LEAST_GROWTH)
     limit = pl.col("before").filter(grown).quantile(0.1, "nearest").over(SERVICE)
     pairs = pairs.with_columns(is_grown=grown, limit=limit)
@@ -106,17 +125,19 @@ def falls(calls: pl.DataFrame, requests: pl.DataFrame) -> pl.DataFrame:
     ).filter((pl.col("carried") >= _MOSTLY) & (pl.col("fallen") <= _MOST_FALLS) & ~pl.col("is_untold"))
     seen = pairs.filter(pl.col("is_fall") & (pl.col("is_grown") | pl.col("at_limit")))
     rows = pl.concat([seen, _last(pairs).select(seen.columns)]).sort(*TALK, "started_at", "call_id")
-    rest = calls.select("call_id", *[name for name in calls.columns if name not in rows.columns])
+    own = calls.join(rows, on="call_id", how="semi")
+    rest = own.select("call_id", *[name for name in calls.columns if name not in rows.columns])
     return rows.join(rest, on="call_id", how="left", maintain_order="left")
 
 
-def around(events: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
+def around(events: pl.DataFrame, calls: pl.DataFrame, known: Talks) -> pl.DataFrame:
     """Return summaries that are known to have happened with what is known of the conversation around them.
 
     `events` has `service`, `talk_id` and `started_at`. Added: `before`, `input` of the first turn after, and
     what the service's conversations have in common; null where the conversation has no turns.
     """
-    pairs = _with_service(_pairs(turns(calls), _events(calls, events)))
+    own = known.turns.join(events, on="service", how="semi", maintain_order="left")
+    pairs = _with_service(_pairs(own, _events(calls, events, known)))
     common = ["first_input", "first_error", "growth", "answer", "cached"]
     last = pairs.select(*TALK, *common, before="context", at="started_at").sort("at")
     following = pairs.select(*TALK, "input", at="started_at").sort("at")
@@ -146,11 +167,11 @@ def _last(pairs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _events(calls: pl.DataFrame, requests: pl.DataFrame) -> pl.DataFrame:
+def _events(calls: pl.DataFrame, requests: pl.DataFrame, known: Talks) -> pl.DataFrame:
     """When conversations were compacted as far as it is recorded: by a call, on a span, or by a request."""
     happened = is_labelled() | (pl.col("compaction_input_tokens").fill_null(0) > 0)
     names = [*TALK, "started_at"]
-    recorded = with_talk(calls.filter(happened), calls)
+    recorded = with_talk(calls.filter(happened), known.by_trace)
     return pl.concat([recorded.select(names), requests.select(names)]).sort("started_at", *TALK)
 
 
@@ -207,12 +228,15 @@ def _with_events(known: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """
     loose = events.join(known, on=TALK, how="anti")["service"].unique()
     latest = events.select(*TALK, "started_at", event_at="started_at")
-    found = known.sort("started_at", "index").join_asof(
+    close = known.select(*TALK, "index", "started_at", "began").join(events, on=TALK, how="semi")
+    found = close.sort("started_at", "index").join_asof(
         latest, on="started_at", by=TALK, check_sortedness=False
     )
-    has_event = (pl.col("event_at") > pl.col("began")).fill_null(value=False)
-    is_untold = pl.col("service").is_in(loose.implode())
-    return found.sort("index").with_columns(has_event=has_event, is_untold=is_untold).drop("event_at")
+    after = found.filter(pl.col("event_at") > pl.col("began"))["index"]
+    return known.with_columns(
+        has_event=pl.col("index").is_in(after.implode()),
+        is_untold=pl.col("service").is_in(loose.implode()),
+    )
 
 
 def _with_service(pairs: pl.DataFrame) -> pl.DataFrame:
@@ -225,7 +249,7 @@ def _with_service(pairs: pl.DataFrame) -> pl.DataFrame:
         carried=(pl.col("carries").sum() / follows.sum()).over(SERVICE),
         fallen=((pl.col("fell") & ~pl.col("is_recorded")).sum() / follows.sum()).over(SERVICE),
         first_input=first.median().over(SERVICE),
-        first_error=(1.25 * first.std().fill_null(0.0) / first.count().sqrt()).over(SERVICE),
+        first_error=(1.25 * first.std().fill_null(0.0) / first.count().sqrt()).round(6).over(SERVICE),
         growth=step.median().clip(0.0).over(SERVICE).fill_null(0.0),
         answer=pl.col("visible").median().over(SERVICE),
         cached=read.over(SERVICE),

@@ -5,7 +5,7 @@ from datetime import timedelta
 import polars as pl
 
 from pipeline.cause import BUCKET, CLAIM_SCHEMA, OWNER, Cause, Evidence, claims
-from pipeline.conversations import SERVICE, around, falls, is_labelled, with_talk
+from pipeline.conversations import SERVICE, Talks, around, falls, is_labelled, talks, with_talk
 from pipeline.dialects import DIALECTS
 from pipeline.expected import claims_of
 from pipeline.facts import claims_from_facts, without_told_iterations
@@ -46,9 +46,12 @@ def claim(evidence: Evidence) -> pl.DataFrame:
     others are estimated: the input of a summary is the context before it, its output what the next turn
     sends beyond what first turns send.
     """
-    requests = _requests(evidence)
     exact = claims_from_facts(evidence, "summary_compaction")
-    return pl.concat([exact, _iterations(evidence), _known(evidence, requests), _unseen(evidence, requests)])
+    known = talks(evidence.calls)
+    requests = _requests(evidence, known)
+    return pl.concat(
+        [exact, _iterations(evidence), _known(evidence, requests, known), _unseen(evidence, requests, known)]
+    )
 
 
 def _iterations(evidence: Evidence) -> pl.DataFrame:
@@ -83,15 +86,16 @@ def _iterations(evidence: Evidence) -> pl.DataFrame:
     )
 
 
-def _requests(evidence: Evidence) -> pl.DataFrame:
+def _requests(evidence: Evidence, known: Talks) -> pl.DataFrame:
     """HTTP requests to compact a conversation that have no span of a call, by the chance of their place."""
     silences = evidence.silences
     if silences.is_empty():
-        return with_talk(evidence.calls.clear(), evidence.calls).with_columns(expected_calls=pl.lit(1.0))
-    return with_talk(silences.filter(is_labelled() & pl.col("error_type").is_null()), evidence.calls)
+        nobody = with_talk(evidence.calls.clear(), known.by_trace)
+        return nobody.with_columns(expected_calls=pl.lit(1.0))
+    return with_talk(silences.filter(is_labelled() & pl.col("error_type").is_null()), known.by_trace)
 
 
-def _known(evidence: Evidence, requests: pl.DataFrame) -> pl.DataFrame:
+def _known(evidence: Evidence, requests: pl.DataFrame, known: Talks) -> pl.DataFrame:
     """Summaries that are seen and say no usage: labelled calls, and requests to compact a conversation.
 
     Of a conversation without turns nothing is known but what calls of the service usually use.
@@ -101,11 +105,11 @@ def _known(evidence: Evidence, requests: pl.DataFrame) -> pl.DataFrame:
         *_PLACE, *OWNER, "talk_id", "started_at", "trace_id", "span_id", *_SIZES, "expected_calls"
     ]  # fmt: skip
     silent = calls.filter((pl.col("fate") == "summary_compaction") & ~pl.col("is_matched"))
-    labelled = with_talk(silent, calls).with_columns(expected_calls=pl.lit(1.0))
+    labelled = with_talk(silent, known.by_trace).with_columns(expected_calls=pl.lit(1.0))
     events = pl.concat([labelled.select(columns), requests.select(columns)])
     if events.is_empty():
         return CLAIM_SCHEMA.to_frame()
-    sized = _sized(around(events, calls).with_columns(after=pl.lit(0, pl.Int64), early=pl.lit(0.0)))
+    sized = _sized(around(events, calls, known).with_columns(after=pl.lit(0, pl.Int64), early=pl.lit(0.0)))
     is_told = pl.col("before").is_not_null()
     size = [pl.when(is_told).then(f"own_{name}").otherwise(name) for name in _SIZES]
     return claims_of(
@@ -125,9 +129,9 @@ def _known(evidence: Evidence, requests: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _unseen(evidence: Evidence, requests: pl.DataFrame) -> pl.DataFrame:
+def _unseen(evidence: Evidence, requests: pl.DataFrame, known: Talks) -> pl.DataFrame:
     """Summaries of which only the fall of the context tells, at the start of the call that came next."""
-    found = falls(evidence.calls, requests)
+    found = falls(evidence.calls, requests, known)
     if found.is_empty():
         return CLAIM_SCHEMA.to_frame()
     step = pl.col("growth") + pl.col("answer")
