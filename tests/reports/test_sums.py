@@ -5,8 +5,9 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-CENT = Decimal("0.01")from reports.bridge import SUMS
+from reports.bridge import SUMS
 
+CENT = Decimal("0.01")
 
 
 def bridge_of(page):
