@@ -82,7 +82,16 @@ def test_failed_attempts_and_the_next_are_one_call(resolved, first, second, miss
 def test_nine_in_ten_of_twenty_make_a_habit(resolved, busy: int, silent: int, expected: int) -> None:
     quiet = [{"trace": f"c{number}", "id": "1", **APP} for number in range(silent)]
 
-    assert found(resolved(*habit(busy), *quiet)) == [("1", "small", 1.0)] * expected
+    assert found(resolved(*habit(busy, scope="inference"), *quiet)) == [("1", "small", 1.0)] * expected
+
+
+@pytest.mark.parametrize(("busy", "silent", "expected"), [(10, 9, 0), (10, 10, 10), (10, 11, 0)])
+def test_half_of_twenty_do_where_the_instrumentation_leaves_spans_open(
+    resolved, busy: int, silent: int, expected: int
+) -> None:
+    quiet = [{"trace": f"c{number}", "id": "1", **APP} for number in range(silent)]
+
+    assert found(resolved(*habit(busy, scope="openai"), *quiet)) == [("1", "small", 1.0)] * expected
 
 
 def test_of_nested_spans_the_innermost_is_silent(resolved) -> None:
