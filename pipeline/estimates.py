@@ -33,6 +33,9 @@ def suffix(certainty: str, service: str) -> str:
     return "" if certainty == ESTIMATED else f"/{certainty}/{service}"
 
 
+UNMATCHED = pl.col("not_billed_reason").is_null() & ~pl.col("is_matched")
+"""Whether a call is billed and no per-request meter tells of it; the others are known exactly."""
+
 RECORDED_INPUT = pl.sum_horizontal([pl.col(f"{kind}_tokens").fill_null(0) for kind in INPUT_KINDS])
 
 _SHOWN = 0.5
@@ -50,11 +53,6 @@ def codes_with(rule: Rule, *, unmarked: bool = False) -> list[str]:
     ]
 
 
-def unmatched(calls: pl.DataFrame) -> pl.DataFrame:
-    """Return billed calls of which no per-request meter tells; the others are known exactly."""
-    return calls.filter(pl.col("not_billed_reason").is_null() & ~pl.col("is_matched"))
-
-
 def with_estimates(calls: pl.DataFrame) -> pl.DataFrame:
     """Return the calls that are or may be estimated, with `certainty`, a key of CHANCE, and their recount.
 
@@ -62,7 +60,6 @@ def with_estimates(calls: pl.DataFrame) -> pl.DataFrame:
     no local count knows, and those whose text is on the span and counts otherwise. Where it counts the same,
     the call is estimated, unless the provider would have counted the same.
     """
-    billed = with_recount(with_family(unmatched(calls)))
     is_marked = pl.col("fate") == "tokenizer_mismatch"
     streams = (
         pl.col("dialect").is_in(codes_with("estimated_counts", unmarked=True))
@@ -71,7 +68,8 @@ def with_estimates(calls: pl.DataFrame) -> pl.DataFrame:
         & (pl.col("operation") != "embeddings")
         & (pl.col("fate") == AGREES)
     )
-    known = billed.filter(is_marked | streams).with_columns(_is_marked=is_marked)
+    some = calls.filter(UNMATCHED & (is_marked | streams))
+    known = with_recount(with_family(some)).with_columns(_is_marked=is_marked)
     shows = (pl.col("reasoning_tokens").fill_null(0) > 0).mean().over("service", "model", "dialect")
     counted, made = pl.col("counted_output_tokens"), pl.col("output_tokens")
     is_same = (counted - made).abs() <= _NEAR + _EQUAL * made

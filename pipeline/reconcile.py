@@ -21,6 +21,7 @@ from pipeline.request_logs import read_logs
 from pipeline.settings import Sampling
 from pipeline.tokens import TOTAL, unpivot
 from schemas.recon import Bridge, Bucket, Claim, Unmetered
+from schemas.types import KIND_COLUMNS, TOKEN_KINDS
 
 _PLACE = [name for name in BUCKET if name != "token_kind"]
 _STEP_KEY = [*CELL, *OWNER, "step", "basis"]
@@ -81,18 +82,22 @@ def explain_drift(calls: Calls, meters: Meters, month: str, rules: Rules) -> Rec
 
 
 def _traced(traced: pl.DataFrame) -> pl.DataFrame:
+    """Traced tokens of every bucket and owner; `evidence_count`: occurrences that tell of the kind."""
     place = [*_PLACE, *OWNER]
-    return (
-        unpivot(traced, place)
-        .group_by([*place, "token_kind"])
-        .agg(pl.col("tokens").sum(), evidence_count=pl.len().cast(pl.Int64))
-    )
+    counts = [pl.col(name).count().cast(pl.Int64).alias(f"_{name}") for name in KIND_COLUMNS]
+    wide = traced.lazy().group_by(place).agg(pl.col(KIND_COLUMNS).sum(), *counts).collect()
+    parts = [
+        wide.select(*place, token_kind=pl.lit(kind), tokens=name, evidence_count=f"_{name}")
+        for kind, name in zip(TOKEN_KINDS, KIND_COLUMNS, strict=True)
+    ]
+    return pl.concat(parts).filter(pl.col("evidence_count") > 0)
 
 
 def _ends(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """The end of every bucket; where endpoints lumped together have steps of several widths, the latest."""
-    rows = pl.concat([frame.select(*_PLACE, "bucket_end_at") for frame in frames])
-    return rows.group_by(_PLACE).agg(pl.col("bucket_end_at").max())
+    last = pl.col("bucket_end_at").max()
+    parts = [frame.lazy().group_by(_PLACE).agg(last) for frame in frames]
+    return pl.concat(parts).group_by(_PLACE).agg(last).collect()
 
 
 def _buckets(

@@ -3,7 +3,7 @@
 import polars as pl
 
 from pipeline.cause import Cause, Evidence, claims, claims_from_corrections
-from pipeline.estimates import codes_with, unmatched
+from pipeline.estimates import UNMATCHED, codes_with
 from pipeline.facts import claims_from_facts
 
 _POINT, _ERROR, _LEAST, _MOST = 2.5, 1.0, 1, 8
@@ -24,8 +24,9 @@ def claim(evidence: Evidence) -> pl.DataFrame:
 
 
 def _placeholders(calls: pl.DataFrame) -> pl.DataFrame:
-    streams = unmatched(calls).filter(
-        pl.col("dialect").is_in(codes_with("output_plus_placeholder"))
+    streams = calls.filter(
+        UNMATCHED
+        & pl.col("dialect").is_in(codes_with("output_plus_placeholder"))
         & pl.col("is_stream").fill_null(value=False)
         & (pl.col("usage_quality") == "recorded")
         & (pl.col("output_tokens") > _LEAST)

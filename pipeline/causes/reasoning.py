@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.cause import BUCKET, CLAIM_SCHEMA, OWNER, Cause, Evidence, claims
-from pipeline.estimates import ESTIMATED, MIXED, codes_with, scaled, suffix, unmatched, with_estimates
+from pipeline.estimates import ESTIMATED, MIXED, UNMATCHED, codes_with, scaled, suffix, with_estimates
 from pipeline.facts import claims_from_facts
 from pipeline.model_families import with_family
 
@@ -48,13 +48,14 @@ def claim(evidence: Evidence) -> pl.DataFrame:
 
 def _lacking(calls: pl.DataFrame) -> pl.DataFrame:
     """Calls whose output is the visible one, for sure or by a chance."""
-    told = with_family(unmatched(calls)).filter(
-        pl.col("dialect").is_in(codes_with("output_without_reasoning"))
+    told = calls.filter(
+        UNMATCHED
+        & pl.col("dialect").is_in(codes_with("output_without_reasoning"))
         & (pl.col("usage_quality") == "recorded")
         & pl.col("reasoning_tokens").is_null()
     )
     kept = [*_WHERE, "trace_id", "span_id", "dialect", "certainty", "is_reasoning_model", "output_tokens"]
-    parts = [told.with_columns(certainty=pl.lit(ESTIMATED)), with_estimates(calls)]
+    parts = [with_family(told).with_columns(certainty=pl.lit(ESTIMATED)), with_estimates(calls)]
     return pl.concat([part.select(kept) for part in parts]).filter(pl.col("output_tokens") > 0)
 
 
@@ -63,6 +64,9 @@ def _siblings(calls: pl.DataFrame) -> pl.DataFrame:
 
     A null among them is a zero: most instrumentations leave a count of none out.
     """
+    calls = calls.select(
+        "dialect", "model", "is_stream", "usage_quality", "reasoning_tokens", "output_tokens"
+    )
     thoughts = pl.col("reasoning_tokens").fill_null(0)
     shows = (pl.col("reasoning_tokens") > 0).any().over("dialect", "model", "is_stream")
     telling = calls.filter(
