@@ -47,10 +47,12 @@ class Grid:
         """Give each row its bucket by `ended_at`; collapse scope, model and tier that the meter lumps."""
         is_own = pl.col("provider") == SELF_HOSTED
         day = pl.col("ended_at").dt.truncate("1d")
+        keys = rows.select(
+            *_ACCOUNT, "ended_at", is_embedding=pl.col("call_id").is_in(embedding_calls.implode()),
+            row_index=pl.int_range(pl.len()),
+        )  # fmt: skip
         found = (
-            rows.with_row_index("row_index")
-            .with_columns(is_embedding=pl.col("call_id").is_in(embedding_calls.implode()))
-            .sort("ended_at", "row_index")
+            keys.sort("ended_at")
             .join_asof(
                 self._steps,
                 left_on="ended_at",
@@ -64,12 +66,14 @@ class Grid:
                 bucket_end_at=pl.when(is_own).then(day.dt.offset_by("1d")).otherwise("bucket_end_at"),
             )
             .sort("row_index")
+            .drop("row_index", "ended_at", *_ACCOUNT)
         )
-        is_inside = pl.col("bucket_start_at").is_not_null()
-        steps = ["row_index", "is_embedding", "lumped_scope", *_TOLD]
+        steps = ["is_embedding", "lumped_scope", *_TOLD]
+        placed = rows.drop("bucket_start_at", "bucket_end_at", strict=False).hstack(found)
+        is_inside = placed["bucket_start_at"].is_not_null()
         return Placed(
-            _collapse(found.filter(is_inside)).drop(steps),
-            self._with_reason(found.filter(~is_inside)).drop(*steps, "bucket_start_at", "bucket_end_at"),
+            _collapse(placed.filter(is_inside)).drop(steps),
+            self._with_reason(placed.filter(~is_inside)).drop(*steps, "bucket_start_at", "bucket_end_at"),
         )
 
     def _with_reason(self, rows: pl.DataFrame) -> pl.DataFrame:
