@@ -57,26 +57,35 @@ def learn(buckets: pl.DataFrame, claims: pl.DataFrame, counts: pl.DataFrame | No
     without token kind, `request_count` (requests that the meter counts; null or no row: it does not count)
     and `told_requests` (requests of calls that are known to be billed).
     """
-    places = with_slack(arrange(buckets, claims, counts))
+    places = arrange(buckets, claims, counts)
     prior = places.rates["rate_prior"].to_numpy()
     if not len(prior):
         nothing = np.zeros((0, 0))
         return Learned(_table(buckets, places, prior, nothing), nothing, _use(claims, {}), places)
     pairs = pairs_of(places)
-    can_learn = places.rates["rate_error"].to_numpy() > 0
-    posterior, weight = prior, np.ones(places.shape[0])
+    error = places.rates["rate_error"].to_numpy()
+    can_learn = error > 0
     rest = places.drift - places.by_kind(moments(places, prior).mean)
+    posterior, _, _ = _rounds(places, pairs, rest, can_learn)
+    places = with_slack(places, posterior.clip(prior - error, prior + error))
+    posterior, inverse, normal = _rounds(places, pairs, rest, can_learn)
+    can_learn = _worth(places, pairs, inverse, rest, can_learn)
+    posterior = _solve(places, normal, can_learn).round(_DIGITS)
+    spread = _spread(places, normal, can_learn)
+    used = dict(zip(places.rates["rate"], posterior.tolist(), strict=True))
+    return Learned(_table(buckets, places, posterior, spread), spread, _use(claims, used), places)
+
+
+def _rounds(places: Places, pairs: Pairs, rest: Array, can_learn: Flags) -> tuple[Array, Array, _Normal]:
+    """Posterior, inverse covariances and normal equations; places that fit badly weigh less."""
+    posterior, weight = places.rates["rate_prior"].to_numpy(), np.ones(places.shape[0])
     for _ in range(_ROUNDS):
         plain = np.linalg.inv(covariance(places, moments(places, posterior))[0])
         inverse = plain * weight[:, None, None]
         normal = _normal(places, pairs, inverse, rest, np.ones(places.shape[0], bool))
         posterior = _solve(places, normal, can_learn)
         weight = 1 / misfit(places, plain, posterior)
-    can_learn = _worth(places, pairs, inverse, rest, can_learn)
-    posterior = _solve(places, normal, can_learn).round(_DIGITS)
-    spread = _spread(places, normal, can_learn)
-    used = dict(zip(places.rates["rate"], posterior.tolist(), strict=True))
-    return Learned(_table(buckets, places, posterior, spread), spread, _use(claims, used), places)
+    return posterior, inverse, normal
 
 
 def _normal(places: Places, pairs: Pairs, inverse: Array, rest: Array, wanted: Flags) -> _Normal:

@@ -8,26 +8,27 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.algebra import covariance, moments, pairs_of
+from pipeline.algebra import covariance, moments
 from pipeline.places import Array, Places
 
 _STEPS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 18.0, 27.0, 40.0)
 """Factors on the standard deviation of the unexplained that are tried, least first."""
 
-_TOLERATED = 0.65
+_TOLERATED = 0.8
 """Median squared misfit up to which the unexplained gets no more room. Chance alone has 0.455; what is
 above that, priors and sizes err by even where every cause is claimed."""
 
 
-def with_slack(places: Places) -> Places:
-    """Return the places with as much room for the unexplained as each account's drift asks for."""
-    if not len(places.claim):
-        return places
-    prior = places.rates["rate_prior"].to_numpy()
-    rest = (places.drift - places.by_kind(moments(places, prior).mean)) ** 2
+def with_slack(places: Places, rates: Array) -> Places:
+    """Return the places with as much room for the unexplained as each account's drift asks for.
+
+    `rates`: as near to the drift as a standard error of their priors lets them come. What they explain is no
+    misfit; what would need more is left to the unexplained.
+    """
+    some = moments(places, rates)
+    rest = (places.drift - places.by_kind(some.mean)) ** 2
     kinds = np.arange(places.shape[1])
-    own = covariance(places, moments(places, prior))[0][:, kinds, kinds] - places.slack
-    known = own + _of_rates(places)
+    known = covariance(places, some)[0][:, kinds, kinds] - places.slack
     is_seen = places.is_seen & np.array([kind != "requests" for kind in places.kinds])
     accounts = places.keys.select("provider", "account").to_struct().rank("dense").to_numpy()
     factor = np.ones(places.shape[0])
@@ -44,16 +45,3 @@ def _least(rest: Array, known: Array, slack: Array) -> float:
         if not len(rest) or np.median(rest / (known + step**2 * slack)) <= _TOLERATED:
             return step
     return _STEPS[-1]
-
-
-def _of_rates(places: Places) -> Array:
-    """Variance that the priors of the rates leave to every place and kind."""
-    pairs, count = pairs_of(places), places.shape[0]
-    error = places.rates["rate_error"].to_numpy() if len(places.rates) else np.zeros(0)
-    if not len(error):
-        return np.zeros(places.shape)
-    columns = [
-        np.bincount(pairs.place, (error[pairs.rate] * pairs.full[:, kind]) ** 2, count)
-        for kind in range(places.shape[1])
-    ]
-    return np.stack(columns, 1)
