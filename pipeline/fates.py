@@ -68,7 +68,8 @@ def with_fates(calls: pl.DataFrame) -> pl.DataFrame:
     whether a stream without usage was read to the end or given up; it counts as missing usage and as
     cancellation, half and half.
     """
-    made = with_timeout(calls.with_columns(failure=_failure())).with_columns(attempts_made=_attempts())
+    made = with_timeout(_with_told(calls).with_columns(failure=_failure()).drop("_told"))
+    made = made.with_columns(attempts_made=_attempts())
     recorded = (pl.col("usage_quality") == "recorded") & (pl.col("failure") == "completed")
     has_reason = pl.col("finish_reasons").fill_null("") != ""
     kind = ["dialect", pl.col("is_stream").fill_null(value=False)]
@@ -87,9 +88,17 @@ def _attempts() -> pl.Expr:
     return pl.when(unseen).then(attempts_in(lasted).clip(1).fill_null(1)).otherwise("attempt_count")
 
 
+def _with_told(calls: pl.DataFrame) -> pl.DataFrame:
+    """Add `_told`, the failure mode of status and error class: read once for each pair of them."""
+    pair = ["http_status", "error_type"]
+    failed = pl.when(pl.col("http_status") >= 400).then("http_status")
+    words = calls.select(pair).unique().with_columns(_told=failure_of(failed, pl.col("error_type")))
+    return calls.join(words, on=pair, how="left", nulls_equal=True, maintain_order="left")
+
+
 def _failure() -> pl.Expr:
     """How the last attempt of the call ended; a stream without an end was given up."""
-    told = failure_of(pl.when(pl.col("http_status") >= 400).then(pl.col("http_status")), pl.col("error_type"))
+    told = pl.col("_told")
     started = pl.col("usage_quality").is_in(_CUT) | pl.col("response_id").is_not_null()
     streams = pl.col("is_stream").fill_null(value=False) | started
     no_reason = pl.col("finish_reasons").fill_null("").is_in(["", "error"])
