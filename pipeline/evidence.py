@@ -94,7 +94,7 @@ def evidence_of(logs: Logs, meters: Meters, ground: Ground, month: str, known_of
     What a request log tells of an account in full is not in the further attempts and calls without a span.
     """
     calls = logs.calls
-    known = with_fates(ground.calls.inside)
+    known = _undivided(with_fates(ground.calls.inside))
     told = is_matched(known, logs.facts, logs.requests)
     known = known.with_columns(told, kept_share(known, known_of.sampling))
     unseen = calls.silences.with_columns(call_id=pl.col("span_id"))
@@ -139,6 +139,14 @@ def _embeddings(calls: pl.DataFrame) -> pl.Series:
 
 _SILENT = "silent"
 _NOBODY = pl.Series("call_id", [], pl.String)
+
+
+def _undivided(calls: pl.DataFrame) -> pl.DataFrame:
+    """A local tokenizer cannot know what the provider read from its cache, whatever the dialect tells."""
+    blind = (pl.col("usage_quality") == "estimated") & (pl.col("cache_read_tokens").fill_null(0) == 0)
+    return calls.with_columns(
+        cache_breakdown=pl.when(blind).then(pl.lit("none")).otherwise("cache_breakdown")
+    )
 
 
 def _as_calls(silences: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from schemas.types import TOKEN_KINDS
 _PLACE = [name for name in BUCKET if name != "token_kind"]
 _RATE = ["rate", "rate_prior", "rate_error", "rate_low", "rate_high", "is_chance"]
 _ERRORS = ["_input_error", "_output_error"]
+_SPLIT = 0.3
 _FAR = 4.0
 """Standard errors from the point to the bound."""
 
@@ -79,7 +80,7 @@ def claims_of(rows: pl.DataFrame) -> pl.DataFrame:
     order = pl.col("token_kind").replace_strict(numbers, return_dtype=pl.Int64)
     return claims(
         long.sort(*_PLACE, "item", order).with_columns(
-            variance=(pl.col("full_tokens") * relative) ** 2,
+            variance=pl.col("full_tokens").cast(pl.Float64) ** 2 * (relative**2 + pl.when(is_input).then(_SPLIT**2).otherwise(0.0)),
             requests=pl.when(first).then("requests").otherwise(0.0),
             tokens=(pl.col("full_tokens") * pl.col("rate_prior").fill_null(1.0)).round(0).cast(pl.Int64),
             tokens_low=pl.min_horizontal(far, 0),

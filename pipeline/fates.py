@@ -70,7 +70,8 @@ def with_fates(calls: pl.DataFrame) -> pl.DataFrame:
     """
     made = with_timeout(_with_told(calls).with_columns(failure=_failure()).drop("_told"))
     made = made.with_columns(attempts_made=_attempts())
-    recorded = (pl.col("usage_quality") == "recorded") & (pl.col("failure") == "completed")
+    counted = pl.col("usage_quality").is_in(["recorded", "estimated"])
+    recorded = counted & (pl.col("failure") == "completed")
     has_reason = pl.col("finish_reasons").fill_null("") != ""
     kind = ["dialect", pl.col("is_stream").fill_null(value=False)]
     writes_reasons = (has_reason.filter(recorded).mean().over(kind) > _NEARLY_ALWAYS).fill_null(value=False)

@@ -12,7 +12,7 @@ PRIOR = 0.6
 _WEIGHT = 6.0
 """Weight of the prior, in calls."""
 
-_CUT, _WHOLE, _MOST = 0.55, 0.95, 1.3
+_CUT, _WHOLE, _MOST = 0.53, 0.86, 1.3
 """Mean part of a usual answer that is made when clients leave (anywhere in it, and long answers more often),
 and when they do not, where no answer counts for more than the last."""
 

@@ -119,7 +119,9 @@ def _failing_bias(table: pl.DataFrame) -> float:
 
 
 def _is_sibling() -> pl.Expr:
-    return (pl.col("fate") == AGREES) & (pl.col("usage_quality") == "recorded")
+    """Completed calls with counts; those of a local tokenizer are near enough to be like."""
+    agrees = (pl.col("fate") == AGREES) & (pl.col("usage_quality") == "recorded")
+    return agrees | ((pl.col("fate") == "tokenizer_mismatch") & (pl.col("usage_quality") == "estimated"))
 
 
 def _with_siblings(table: pl.DataFrame) -> pl.DataFrame:
