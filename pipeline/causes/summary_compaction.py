@@ -26,7 +26,7 @@ _CACHED = (0.1, 0.3)
 another system prompt and without tools, so that no prefix fits; some keep the prefix."""
 _LEAST_SUMMARY, _USUAL_SUMMARY, _MOST_SUMMARY = 50.0, 0.1, 0.5
 """Tokens; share of the context; share of the context."""
-_SURE, _UNSURE, _TRACED, _DROPPED = (0.9, 0.15), (0.5, 0.3), (0.1, 0.15), (0.1, 0.15)
+_SURE, _UNSURE, _TRACED, _DROPPED = (0.93, 0.06), (0.5, 0.3), (0.1, 0.1), (0.06, 0.06)
 """Chance that a fall was an untraced summary, and its error: for services whose contexts fall whenever
 they reach a limit, to somewhat more than what a first turn sends; for others; for those whose summaries are
 traced as ordinary answers; and for those whose contexts fall back to what a first turn sends and a message:

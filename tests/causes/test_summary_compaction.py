@@ -79,11 +79,11 @@ def test_a_fall_is_a_summary_of_all_that_was_said(evidence: Callable[..., Eviden
 
     # 8,000 were sent and 1,900 answered; the next turn sends 400 more than a first turn does.
     assert claims.select("token_kind", "full_tokens", "claimed_tokens", "tokens_low", "requests").rows() == [
-        ("input_uncached", 9900, 8910, 0, 1.0),
-        ("output", 400, 360, 0, 0.0),
+        ("input_uncached", 9900, 9207, 0, 1.0),
+        ("output", 400, 372, 0, 0.0),
     ]
     assert claims.select("rate", "rate_prior", "is_chance", "basis", "trace_id").unique().rows() == [
-        ("summary/unseen/chat", 0.9, True, "estimated", "t-a4")
+        ("summary/unseen/chat", 0.93, True, "estimated", "t-a4")
     ]
     assert claims["item"].n_unique() == 1
 
@@ -108,7 +108,7 @@ def test_summaries_that_were_traced_as_answers_are_hardly_missing(evidence: Call
     )
     traced = replace(rows, calls=answers)
 
-    assert CAUSE.claim(rows)["rate_prior"].unique().to_list() == [0.9]
+    assert CAUSE.claim(rows)["rate_prior"].unique().to_list() == [0.93]
     assert CAUSE.claim(traced)["rate_prior"].unique().to_list() == [0.1]
 
 
