@@ -12,6 +12,7 @@ _PLACE = [name for name in BUCKET if name != "token_kind"]
 _RATE = ["rate", "rate_prior", "rate_error", "rate_low", "rate_high", "is_chance"]
 _ERRORS = ["_input_error", "_output_error"]
 _SPLIT = 0.3
+"""Relative error of each kind of an input: a second request may read from the cache what the first wrote."""
 _FAR = 4.0
 """Standard errors from the point to the bound."""
 
@@ -75,12 +76,13 @@ def claims_of(rows: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
     is_input = pl.col("token_kind").is_in(INPUT_KINDS)
     relative = pl.when(is_input).then("_input_error").otherwise("_output_error")
+    split = pl.when(is_input).then(_SPLIT).otherwise(0.0)
     far = (pl.col("full_tokens") * (1 + _FAR * relative)).round(0).cast(pl.Int64)
     numbers = {kind: number for number, kind in enumerate(TOKEN_KINDS)}
     order = pl.col("token_kind").replace_strict(numbers, return_dtype=pl.Int64)
     return claims(
         long.sort(*_PLACE, "item", order).with_columns(
-            variance=pl.col("full_tokens").cast(pl.Float64) ** 2 * (relative**2 + pl.when(is_input).then(_SPLIT**2).otherwise(0.0)),
+            variance=pl.col("full_tokens").cast(pl.Float64) ** 2 * (relative**2 + split**2),
             requests=pl.when(first).then("requests").otherwise(0.0),
             tokens=(pl.col("full_tokens") * pl.col("rate_prior").fill_null(1.0)).round(0).cast(pl.Int64),
             tokens_low=pl.min_horizontal(far, 0),
