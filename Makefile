@@ -44,10 +44,10 @@ check: $(READY) ## Format, lint, import rules, types, tests
 system: $(READY) ## Run the slow tests that start real servers and processes
 	$(BIN)/pytest -m system $(PYTEST)
 
-simulate: $(READY) ## Score simulated months against their truth: 25 worlds of 3,000 calls, 5 of 30,000
+simulate: $(READY) ## Score simulated months against their truth, as in the README: about a quarter of an hour
 	$(BIN)/tallystick simulate --calls 3000 --seeds 25
-	$(BIN)/tallystick simulate --calls 30000 --seeds 5
-	$(BIN)/tallystick simulate --calls 30000 --seeds 3 --grain hour
+	$(BIN)/tallystick simulate --calls 30000 --seeds 25
+	$(BIN)/tallystick simulate --calls 30000 --seeds 6 --grain hour
 
 bench: $(READY) ## Measure speed and memory beside a baseline of the same data
 	$(BIN)/tallystick bench
