@@ -38,7 +38,7 @@ def _weighted(attempts: pl.DataFrame) -> pl.DataFrame:
 
 CAUSE = Cause(
     code="retries",
-    title="Attempts beyond the one that answered",
+    title="Billed retries",
     sentence="An SDK, a framework or a wrapper sent the request again after a failure, and the provider "
     "billed an attempt whose usage no span holds.",
     advice="Give timeouts more room than the slowest answers need, retry in one layer only, and trace HTTP "
