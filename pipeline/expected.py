@@ -81,7 +81,7 @@ def claims_of(rows: pl.DataFrame) -> pl.DataFrame:
     numbers = {kind: number for number, kind in enumerate(TOKEN_KINDS)}
     order = pl.col("token_kind").replace_strict(numbers, return_dtype=pl.Int64)
     return claims(
-        long.sort(*_PLACE, "item", order).with_columns(
+        long.sort(*_PLACE, "item", "span_id", *OWNER, order).with_columns(
             variance=pl.col("full_tokens").cast(pl.Float64) ** 2 * (relative**2 + split**2),
             requests=pl.when(first).then("requests").otherwise(0.0),
             tokens=(pl.col("full_tokens") * pl.col("rate_prior").fill_null(1.0)).round(0).cast(pl.Int64),
@@ -173,7 +173,9 @@ def silent(silences: pl.DataFrame, cause: str) -> pl.DataFrame:
     rows = silences.filter(~is_summary).with_columns(
         failure=pl.lit("cancelled"),
         requests=pl.lit(1.0),
-        item=pl.format(f"silence/{{}}/{{}}/{cause}", "span_id", "model"),
+        item=pl.format(
+            f"silence/{{}}/{{}}/{{}}/{{}}/{{}}/{{}}/{cause}", "span_id", "model", *OWNER, "expected_calls"
+        ),
         basis=pl.lit("estimated"),
         evidence_count=pl.lit(1),
         reason=pl.lit("a call is missing under this span: its own span never ended or was lost"),
