@@ -19,9 +19,12 @@ from pipeline.places import Array, Places, arrange
 _ORDER = list(dict.fromkeys([*BUCKET, "step", "trace_id", "span_id", *CLAIM_SCHEMA]))
 """All columns: whatever the order of causes and rows, there is one order of claims."""
 
-_DIGITS = 9
-
 _PRIOR = ("rate_prior", "rate_error", "rate_low", "rate_high")
+
+_FLOATS = [name for name, dtype in CLAIM_SCHEMA.items() if dtype == pl.Float64]
+_DIGITS = 9
+"""Significant digits of every number on a claim that is no whole token: float sums differ in their last bits
+by the order of rows and threads, and that noise must not reach the rates."""
 
 
 def gather(evidence: Evidence, causes: Sequence[Cause]) -> pl.DataFrame:
@@ -46,8 +49,7 @@ def gather(evidence: Evidence, causes: Sequence[Cause]) -> pl.DataFrame:
         bare = pl.any_horizontal(pl.col("full_tokens", *_PRIOR).is_null())
         told = claim.filter(pl.col("rate").is_not_null(), bare)
         _refuse(cause, told, "with a rate but without its prior, error, bounds or full_tokens")
-        exact_to = spread.round_sig_figs(_DIGITS)  # the noise of float sums must not reach the rates
-        parts.append(claim.with_columns(exact_to, step=pl.lit(cause.code)))
+        parts.append(claim.with_columns(pl.col(_FLOATS).round_sig_figs(_DIGITS), step=pl.lit(cause.code)))
     empty = CLAIM_SCHEMA.to_frame().with_columns(step=pl.lit("", pl.String))
     claims = pl.concat([empty, *parts]).sort(_ORDER, nulls_last=True)
     _agree(claims)

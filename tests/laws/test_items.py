@@ -223,3 +223,19 @@ def test_a_rate_without_full_tokens_is_refused_with_the_name_of_the_cause() -> N
     evidence: Evidence = None  # type: ignore[assignment]
     with pytest.raises(BalanceError, match="Cause retries has 1 points with a rate but without"):
         gather(evidence, [Cause("retries", "", "", "", lambda _: bare)])
+
+
+@pytest.mark.parametrize("name", ["rate_prior", "rate_error", "variance", "requests"])
+def test_the_last_bits_of_float_sums_do_not_reach_the_claims(name: str) -> None:
+    item = {"day": 0, "item": "i", "rate": "billed/a", "token_kind": "output", "full_tokens": 10}
+    row = {**item, "rate_prior": 0.25, "rate_error": 0.125, "variance": 4.0, "requests": 1.0}
+    parts = (0.1 + 0.2 + 0.3, 0.3 + 0.2 + 0.1)
+    assert parts[0] != parts[1]
+    evidence: Evidence = None  # type: ignore[assignment]
+
+    def gathered(number: float) -> pl.DataFrame:
+        claims = items_frame([row]).drop("step").with_columns(pl.lit(number).alias(name))
+        return gather(evidence, [Cause("retries", "", "", "", lambda _: claims)])
+
+    one, other = (gathered(number) for number in parts)
+    assert one.equals(other)
