@@ -14,10 +14,10 @@ import polars as pl
 from pipeline.balances import BALANCES
 from pipeline.cause import BUCKET, CLAIM_SCHEMA, Cause, Evidence
 from pipeline.errors import BalanceError
-from pipeline.places import Array, Places, arrange
+from pipeline.places import MOVES, Array, Places, arrange
 
 _ORDER = list(dict.fromkeys([*BUCKET, "step", "trace_id", "span_id", *CLAIM_SCHEMA]))
-"""All columns: whatever the order of causes and rows, there is one order of claims."""
+"""All columns: whatever the order of causes and rows, there is one order of the claims that can move."""
 
 _PRIOR = ("rate_prior", "rate_error", "rate_low", "rate_high")
 
@@ -28,7 +28,9 @@ by the order of rows and threads, and that noise must not reach the rates."""
 
 
 def gather(evidence: Evidence, causes: Sequence[Cause]) -> pl.DataFrame:
-    """Return the claims of all causes, with `step`, in one order whatever the order of the causes.
+    """Return the claims of all causes, with `step`: those that can move first, in one order of their own.
+
+    Claims that never move follow in any order: nothing that is worked out depends on it.
 
     Raises:
         BalanceError: a cause returned other columns, a point outside its own bounds, or a rate without its
@@ -51,9 +53,10 @@ def gather(evidence: Evidence, causes: Sequence[Cause]) -> pl.DataFrame:
         _refuse(cause, told, "with a rate but without its prior, error, bounds or full_tokens")
         parts.append(claim.with_columns(pl.col(_FLOATS).round_sig_figs(_DIGITS), step=pl.lit(cause.code)))
     empty = CLAIM_SCHEMA.to_frame().with_columns(step=pl.lit("", pl.String))
-    claims = pl.concat([empty, *parts]).sort(_ORDER, nulls_last=True)
-    _agree(claims)
-    return claims
+    claims = pl.concat([empty, *parts])
+    moving = claims.filter(MOVES).sort(_ORDER, nulls_last=True)
+    _agree(moving)
+    return pl.concat([moving, claims.filter(~MOVES)])
 
 
 def _refuse(cause: Cause, wrong: pl.DataFrame, what: str) -> None:

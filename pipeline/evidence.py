@@ -41,8 +41,8 @@ def request_counts(metered: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
         .filter("is_counted")
         .drop("is_counted")
     )
-    answered = calls.filter(pl.col("fate").is_in(_ANSWERED))
-    told = answered.group_by(_PLACE).agg(told_requests=pl.len().cast(pl.Int64))
+    answered = calls.lazy().filter(pl.col("fate").is_in(_ANSWERED)).group_by(_PLACE)
+    told = answered.agg(told_requests=pl.len().cast(pl.Int64)).collect()
     return counted.join(told, on=_PLACE, how="left").with_columns(pl.col("told_requests").fill_null(0))
 
 
@@ -97,14 +97,11 @@ def evidence_of(logs: Logs, meters: Meters, ground: Ground, month: str, known_of
     known = _undivided(with_fates(ground.calls.inside))
     told = is_matched(known, logs.facts, logs.requests)
     known = known.with_columns(told, kept_share(known, known_of.sampling))
-    unseen = calls.silences.with_columns(call_id=pl.col("span_id"))
-    silences = ground.grid.place(unseen, _NOBODY).inside
-    every = pl.concat([known, _as_calls(silences, known)], how="diagonal_relaxed")
-    sized = with_given_up(with_sizes(every, ground.metered))
-    own = sized.filter(pl.col("fate") != _SILENT)
+    silences = ground.grid.place(calls.silences.with_columns(call_id=pl.col("span_id")), _NOBODY).inside
+    own, silent = _sized(known, _as_calls(silences, known), ground.metered)
     extra = ground.grid.place(extra_attempts(own, calls.attempts), _embeddings(own)).inside
     again = logs.facts.filter(~pl.col("is_kept"))
-    unseen = _named(sized.filter(pl.col("fate") == _SILENT), calls.attempts)
+    unseen = _named(silent, calls.attempts)
     owners = dict(known_of.owners)
     edges = placed_edges(calls.edges, ground.grid, Month.parse(month))
     year, number = (int(part) for part in month.split("-"))
@@ -123,6 +120,16 @@ def evidence_of(logs: Logs, meters: Meters, ground: Ground, month: str, known_of
         edges=edges.with_columns(is_matched(edges, logs.facts, logs.requests)),
         leftovers=placed_leftovers(logs.leftovers, own, unseen, owners),
     )
+
+
+def _sized(
+    calls: pl.DataFrame, silences: pl.DataFrame, metered: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Calls, and missing calls in the same columns, with sizes that come from all of them together."""
+    every = pl.concat([calls, silences], how="diagonal_relaxed")
+    sizes = with_given_up(with_sizes(every, metered)).drop(every.columns)
+    missing = every.tail(silences.height).hstack(sizes.tail(silences.height))
+    return calls.hstack(sizes.head(calls.height)), missing
 
 
 def _named(silences: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:

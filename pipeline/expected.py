@@ -62,7 +62,7 @@ def claims_of(rows: pl.DataFrame) -> pl.DataFrame:
     if rows.is_empty():
         return CLAIM_SCHEMA.to_frame()
     errors = [_error(side, kinds) for side, kinds in (("input", INPUT_KINDS), ("output", OUTPUT_KINDS))]
-    rows = rows.with_columns(errors).sort(*_PLACE, "item", "span_id")
+    rows = rows.with_columns(errors).sort(*_PLACE, "item", "trace_id", "span_id")
     first = pl.int_range(pl.len()).over("item", *_PLACE) == 0
     long = (
         rows.select(
@@ -81,7 +81,7 @@ def claims_of(rows: pl.DataFrame) -> pl.DataFrame:
     numbers = {kind: number for number, kind in enumerate(TOKEN_KINDS)}
     order = pl.col("token_kind").replace_strict(numbers, return_dtype=pl.Int64)
     return claims(
-        long.sort(*_PLACE, "item", "span_id", *OWNER, order).with_columns(
+        long.sort(*_PLACE, "item", "trace_id", "span_id", *OWNER, order).with_columns(
             variance=pl.col("full_tokens").cast(pl.Float64) ** 2 * (relative**2 + split**2),
             requests=pl.when(first).then("requests").otherwise(0.0),
             tokens=(pl.col("full_tokens") * pl.col("rate_prior").fill_null(1.0)).round(0).cast(pl.Int64),
@@ -174,7 +174,12 @@ def silent(silences: pl.DataFrame, cause: str) -> pl.DataFrame:
         failure=pl.lit("cancelled"),
         requests=pl.lit(1.0),
         item=pl.format(
-            f"silence/{{}}/{{}}/{{}}/{{}}/{{}}/{{}}/{cause}", "span_id", "model", *OWNER, "expected_calls"
+            f"silence/{{}}/{{}}/{{}}/{{}}/{{}}/{{}}/{{}}/{cause}",
+            "trace_id",
+            "span_id",
+            "model",
+            *OWNER,
+            "expected_calls",
         ),
         basis=pl.lit("estimated"),
         evidence_count=pl.lit(1),

@@ -28,12 +28,15 @@ def extra_attempts(calls: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:
     `reason`, `whole_<kind>` and their errors. `calls` has fates and sizes; `attempts` are core.attempt.
     """
     no_answer = (pl.col("fate") == "retries") & (pl.col("failure") != "broken")
-    table = calls.with_columns(
-        extra=pl.when(no_answer).then("attempts_made").otherwise(pl.col("attempts_made") - 1)
-    )
+    extra = pl.when(no_answer).then("attempts_made").otherwise(pl.col("attempts_made") - 1)
+    is_slow = pl.col("excess_seconds").is_not_null() & (pl.col("attempts_made") == 1)
+    table = calls.select(
+        *_OF_CALL, "span_id", "fate", "failure", "attempts_made", "has_http_spans", "excess_seconds",
+        "timeout_seconds", "started_at", "ended_at", extra=extra,
+    ).filter((pl.col("extra") > 0) | is_slow)  # fmt: skip
     seen = _seen(table.filter("has_http_spans"), attempts)
     counted = _counted(table.filter(~pl.col("has_http_spans") & (pl.col("extra") > 0)))
-    hidden = _hidden(table.filter(pl.col("excess_seconds").is_not_null() & (pl.col("attempts_made") == 1)))
+    hidden = _hidden(table.filter(is_slow))
     rows = pl.concat([seen, counted, hidden])
     part = pl.col("failure").replace_strict(_PARTLY, default=1.0, return_dtype=pl.Float64)
     return rows.with_columns(
@@ -62,7 +65,7 @@ def _seen(calls: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:
     failed = pl.when(pl.col("http_status") >= 400).then("http_status")
     return found.with_columns(
         failure=pl.coalesce(failure_of(failed, pl.col("error_type")), pl.lit("validation")),
-        item=pl.format("attempt/{}", "span_id"),
+        item=pl.format("attempt/{}/{}", "trace_id", "span_id"),
         reason=pl.lit("HTTP span of an attempt that was not kept"),
     ).select(_COLUMNS)
 

@@ -6,6 +6,7 @@ together is decided for each endpoint and time step: one day may be grouped by m
 
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from pipeline.metering.restatement import has
@@ -17,6 +18,8 @@ SELF_HOSTED = "self_hosted"
 _ACCOUNT = ["provider", "account"]
 _SOURCE = [*_ACCOUNT, "is_embedding"]
 _TOLD = ("is_model_told", "is_tier_told", "is_scope_told")
+_SPAN = 10**14
+"""Microseconds, three years: longer than the time between any two rows of a month."""
 
 
 class Placed(NamedTuple):
@@ -45,36 +48,48 @@ class Grid:
 
     def place(self, rows: pl.DataFrame, embedding_calls: pl.Series) -> Placed:
         """Give each row its bucket by `ended_at`; collapse scope, model and tier that the meter lumps."""
+        keys = rows.select(
+            *_ACCOUNT, "ended_at", is_embedding=pl.col("call_id").is_in(embedding_calls.implode())
+        )
         is_own = pl.col("provider") == SELF_HOSTED
         day = pl.col("ended_at").dt.truncate("1d")
-        keys = rows.select(
-            *_ACCOUNT, "ended_at", is_embedding=pl.col("call_id").is_in(embedding_calls.implode()),
-            row_index=pl.int_range(pl.len()),
-        )  # fmt: skip
-        found = (
-            keys.sort("ended_at")
-            .join_asof(
-                self._steps,
-                left_on="ended_at",
-                right_on="bucket_start_at",
-                by=_SOURCE,
-                check_sortedness=False,
-            )
-            .with_columns(pl.when(pl.col("ended_at") < pl.col("bucket_end_at")).then("bucket_start_at"))
-            .with_columns(
-                bucket_start_at=pl.when(is_own).then(day).otherwise("bucket_start_at"),
-                bucket_end_at=pl.when(is_own).then(day.dt.offset_by("1d")).otherwise("bucket_end_at"),
-            )
-            .sort("row_index")
-            .drop("row_index", "ended_at", *_ACCOUNT)
+        found = keys.hstack(self._steps_of(keys)).select(
+            "is_embedding",
+            "lumped_scope",
+            *_TOLD,
+            bucket_start_at=pl.when(is_own).then(day).otherwise("bucket_start_at"),
+            bucket_end_at=pl.when(is_own).then(day.dt.offset_by("1d")).otherwise("bucket_end_at"),
         )
         steps = ["is_embedding", "lumped_scope", *_TOLD]
         placed = rows.drop("bucket_start_at", "bucket_end_at", strict=False).hstack(found)
         is_inside = placed["bucket_start_at"].is_not_null()
+        inside = placed if is_inside.all() else placed.filter(is_inside)
         return Placed(
-            _collapse(placed.filter(is_inside)).drop(steps),
+            _collapse(inside).drop(steps),
             self._with_reason(placed.filter(~is_inside)).drop(*steps, "bucket_start_at", "bucket_end_at"),
         )
+
+    def _steps_of(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """The time step of each row: the last one of its source to begin in time, if it lasts; else nulls."""
+        steps = self._steps.drop(_SOURCE)
+        if steps.is_empty():
+            return steps.clear(keys.height)
+        source = _source(pl.concat([frame.select(_SOURCE) for frame in (self._steps, keys)]))
+        theirs, own = np.split(source, [steps.height])
+        sources = np.unique(theirs)
+        source = np.searchsorted(sources, own).clip(max=len(sources) - 1)
+        first = steps["bucket_start_at"].min()
+        begins, instant = (
+            (times - first).dt.total_microseconds().clip(-1, _SPAN).to_numpy()
+            for times in (steps["bucket_start_at"], keys["ended_at"])
+        )
+        line = np.searchsorted(sources, theirs) * (_SPAN + 2) + begins
+        order = np.argsort(line)
+        at = np.searchsorted(line[order], source * (_SPAN + 2) + instant, side="right") - 1
+        found: pl.DataFrame = steps[order[at.clip(0)]]
+        is_in_time = (at >= 0) & (sources[source] == own) & (theirs[order[at.clip(0)]] == own)
+        is_inside = pl.Series(is_in_time) & (keys["ended_at"] < found["bucket_end_at"])
+        return found.select(pl.when(is_inside.alias("is_inside")).then(pl.all()))
 
     def _with_reason(self, rows: pl.DataFrame) -> pl.DataFrame:
         lacking = (
@@ -94,6 +109,13 @@ class Grid:
             )
             .drop("is_metered", "is_exported")
         )
+
+
+def _source(rows: pl.DataFrame) -> np.ndarray:
+    """One number for each account and endpoint, the same within the frame."""
+    provider, account = (pl.col(name).cast(pl.Categorical).to_physical().cast(pl.Int64) for name in _ACCOUNT)
+    number = (provider * 2**31 + account) * 2 + pl.col("is_embedding").cast(pl.Int64)
+    return np.asarray(rows.select(number).to_series())
 
 
 def _by_endpoint(rows: pl.DataFrame) -> pl.DataFrame:
@@ -130,9 +152,14 @@ def _told() -> list[pl.Expr]:
 
 
 def _collapse(rows: pl.DataFrame) -> pl.DataFrame:
-    model, tier, scope = (pl.col(name).fill_null(value=True) for name in _TOLD)
-    return rows.with_columns(
-        model=pl.when(model).then("model").otherwise(pl.lit(ALL)),
-        service_tier=pl.when(tier).then("service_tier").otherwise(pl.lit(ALL)),
-        scope=pl.when(scope).then("scope").otherwise(pl.coalesce("lumped_scope", "account")),
-    )
+    other = {
+        "model": pl.lit(ALL),
+        "service_tier": pl.lit(ALL),
+        "scope": pl.coalesce("lumped_scope", "account"),
+    }
+    lumped = {
+        name: pl.when(pl.col(told).fill_null(value=True)).then(name).otherwise(other[name])
+        for told, name in zip(_TOLD, other, strict=True)
+        if not rows[told].all(ignore_nulls=True)
+    }
+    return rows.with_columns(**lumped)

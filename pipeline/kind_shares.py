@@ -6,6 +6,7 @@ has left when all others are taken off.
 
 import polars as pl
 
+from pipeline.grouping import numbers
 from schemas.types import TOKEN_KINDS
 
 INPUT_KINDS = tuple(kind for kind in TOKEN_KINDS if not kind.startswith("output"))
@@ -13,32 +14,31 @@ WRITES = ("cache_write_5m", "cache_write_1h", "cache_write_other")
 
 _MODEL = ["provider", "account", "scope", "model", "service_tier"]
 _SERVICE = ["provider", "account", "model", "service", "operation"]
+_GROUP = list(dict.fromkeys([*_MODEL, *_SERVICE]))
 _LEAST_CALLS = 5
 
 
-def with_kind_shares(calls: pl.DataFrame, metered: pl.DataFrame) -> pl.DataFrame:
-    """Return calls with `share_<kind>` of an input, one column a kind of input, which add up to one.
+def kind_shares(calls: pl.DataFrame, metered: pl.DataFrame) -> list[pl.Series]:
+    """Return `share_<kind>` of an input for each call, a series a kind of input, which add up to one.
 
     `calls` needs `fate` and leaves; `metered` has one row per bucket and kind. Cache writes of unknown
     lifetime go to the lifetimes that the meter knows, in its proportion.
     """
     known = (pl.col("fate") == "agrees") & (pl.col("usage_quality") == "recorded")
-    tells = known & (pl.col("cache_breakdown") != "none")
-    own = _shares(calls.filter(tells), _SERVICE, _LEAST_CALLS)
-    left = _left(calls.filter(tells), metered)
-    found = calls.join(own, on=_SERVICE, how="left", maintain_order="left")
-    found = found.join(left, on=_MODEL, how="left", maintain_order="left", suffix="_left")
+    tells = calls.filter(known & (pl.col("cache_breakdown") != "none"))
+    own, left = _shares(tells, _SERVICE, _LEAST_CALLS), _left(tells, metered)
+    which = numbers(calls, _GROUP)
+    groups = calls.select(_GROUP).with_columns(which.alias("which")).unique("which")
+    found = groups.join(own, on=_SERVICE, how="left").join(left, on=_MODEL, how="left", suffix="_left")
     blended = [
         pl.coalesce(f"share_{kind}", f"share_{kind}_left", pl.lit(float(kind == "input_uncached"))).alias(
             f"share_{kind}"
         )
         for kind in INPUT_KINDS
     ]
-    return (
-        found.with_columns(blended)
-        .with_columns(_lifetime(kind) for kind in WRITES)
-        .drop(f"share_{kind}_left" for kind in INPUT_KINDS)
-    )
+    shares = found.with_columns(blended).with_columns(_lifetime(kind) for kind in WRITES)
+    rows = which.alias("which").to_frame().join(shares, on="which", how="left", maintain_order="left")
+    return rows.select(f"share_{kind}" for kind in INPUT_KINDS).get_columns()
 
 
 def _shares(calls: pl.DataFrame, group: list[str], least: int) -> pl.DataFrame:

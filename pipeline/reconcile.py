@@ -57,7 +57,7 @@ def explain_drift(calls: Calls, meters: Meters, month: str, rules: Rules) -> Rec
     Raises:
         BalanceError: they do not; always a bug.
     """
-    logs = read_logs(calls, meters)
+    logs = read_logs(calls._replace(calls=_in_order(calls.calls)), meters)
     ground = placed(logs.calls, meters)
     evidence = evidence_of(logs, meters, ground, month, rules)
     claims = gather(evidence, rules.causes)
@@ -79,6 +79,14 @@ def explain_drift(calls: Calls, meters: Meters, month: str, rules: Rules) -> Rec
             pl.lit(month).alias("month"), *[c for c in learned.rates.columns if c != "month"]
         ),
     )
+
+
+def _in_order(calls: pl.DataFrame) -> pl.DataFrame:
+    """Calls by their start, so that what follows does not depend on the order in which they come."""
+    start, name = pl.col("started_at"), pl.col("call_id")
+    after = (start > start.shift(1)) | ((start == start.shift(1)) & (name > name.shift(1)))
+    is_sorted = calls.select(after.all()).item()
+    return calls if is_sorted else calls.sort("started_at", "call_id")
 
 
 def _traced(traced: pl.DataFrame) -> pl.DataFrame:
@@ -145,7 +153,7 @@ def _steps(claims: pl.DataFrame, reach: pl.DataFrame) -> pl.DataFrame:
         pl.col("tokens", "evidence_count").sum(),
         basis=pl.when((pl.col("basis") == "estimated").any())
         .then(pl.lit("estimated"))
-        .otherwise(pl.col("basis").first()),
+        .otherwise(pl.col("basis").min()),
     )
     firm = pl.col("tokens").filter("is_exact").sum().over(group)
     ends = reach.select(*group, low="tokens_low", high="tokens_high")

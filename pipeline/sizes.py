@@ -11,7 +11,8 @@ import polars as pl
 
 from pipeline.cause import BUCKET
 from pipeline.fates import AGREES
-from pipeline.kind_shares import INPUT_KINDS, WRITES, with_kind_shares
+from pipeline.grouping import numbers
+from pipeline.kind_shares import INPUT_KINDS, WRITES, kind_shares
 from schemas.types import TOKEN_KINDS
 
 WHOLE = tuple(f"whole_{kind}" for kind in TOKEN_KINDS)
@@ -25,6 +26,11 @@ _GROUPS = (
     ("provider", "operation"),
 )
 """Siblings, nearest first."""
+
+_LOOKED_AT = [
+    "service", "conversation_id", "started_at", "ended_at", "fate", "failure", "usage_quality",
+    "cache_breakdown", "attempts_made", "reasoning_tokens", *(f"{kind}_tokens" for kind in TOKEN_KINDS),
+]  # fmt: skip
 
 _LEAST_CALLS = 8
 _OVERHEAD = 50.0
@@ -59,8 +65,7 @@ def with_sizes(calls: pl.DataFrame, metered: pl.DataFrame) -> pl.DataFrame:
     agree keep what they recorded, with no error. `progress`: output by the time that the call took, as a part
     of a usual answer.
     """
-    table = with_kind_shares(calls, metered)
-    table = table.with_columns(_input=INPUT, _output=OUTPUT, _seconds=_SECONDS)
+    table = _narrow(calls, metered).with_columns(_input=INPUT, _output=OUTPUT, _seconds=_SECONDS)
     table = _with_siblings(table)
     table = _with_previous_turn(table)
     table = _with_duration(table)
@@ -90,10 +95,15 @@ def with_sizes(calls: pl.DataFrame, metered: pl.DataFrame) -> pl.DataFrame:
         pl.when(agrees).then("_output").otherwise(pl.coalesce("_made_output", failed))
         .fill_null(0.0).alias("made_output"),
     ]  # fmt: skip
-    return table.with_columns(*inputs, *outputs, *errors).select(
-        *calls.columns, *WHOLE, "whole_input_error", "whole_output_error", "made_output", "excess_seconds",
-        "progress",
-    )  # fmt: skip
+    return calls.hstack(table.select(*inputs, *outputs, *errors, "excess_seconds", "progress"))
+
+
+def _narrow(calls: pl.DataFrame, metered: pl.DataFrame) -> pl.DataFrame:
+    """What sizes are worked out from, in the order of the calls; groups are numbers, named `_by_<depth>`."""
+    groups = [numbers(calls, group).alias(f"_by_{depth}") for depth, group in enumerate(_GROUPS)]
+    talk = numbers(calls, ["service", "conversation_id"]).alias("_talk")
+    shares = kind_shares(calls, metered)
+    return calls.select(_LOOKED_AT).with_columns(*groups, talk, *shares, row=pl.int_range(pl.len()))
 
 
 def _own(kind: str) -> pl.Expr:
@@ -127,7 +137,8 @@ def _is_sibling() -> pl.Expr:
 def _with_siblings(table: pl.DataFrame) -> pl.DataFrame:
     """`_mean_input`, `_mean_output` and the standard deviations of a single call, from completed siblings."""
     siblings = table.filter(_is_sibling())
-    for depth, group in reversed(list(enumerate(_GROUPS))):
+    for depth in reversed(range(len(_GROUPS))):
+        group = f"_by_{depth}"
         sums = siblings.group_by(group).agg(
             pl.len().cast(pl.Float64).alias("_n"),
             pl.col("_input").mean().alias("_i"), pl.col("_output").mean().alias("_o"),
@@ -155,9 +166,10 @@ def _with_previous_turn(table: pl.DataFrame) -> pl.DataFrame:
 
     The first call of a conversation is like the first calls of others.
     """
-    talk = ["service", "conversation_id"]
+    talk, near = "_talk", "_by_0"
     talks = pl.col("conversation_id").is_not_null()
-    table = table.sort("started_at", "call_id").with_columns(
+    order = table.select("started_at", "row").sort("started_at", maintain_order=True)["row"]
+    table = table[order].with_columns(
         _first=talks & (pl.int_range(pl.len()).over(talk) == 0), _known=_is_sibling() & talks
     )
     context = pl.col("_input") + pl.col("_output") - pl.col("reasoning_tokens").fill_null(0)
@@ -169,11 +181,11 @@ def _with_previous_turn(table: pl.DataFrame) -> pl.DataFrame:
     ).fill_null(0)
     first = pl.col("_input").filter(pl.col("_first") & pl.col("_known"))
     return table.with_columns(
-        _turn_input=pl.when("_first").then(first.mean().over(_GROUPS[0])).otherwise(grown),
+        _turn_input=pl.when("_first").then(first.mean().over(near)).otherwise(grown),
         _turn_error=pl.when("_first")
-        .then(first.std().over(_GROUPS[0]))
+        .then(first.std().over(near))
         .otherwise(step.filter(pl.col("_known")).std().over("service")),
-    ).drop("_before", "_first", "_known")
+    ).drop("_before", "_first", "_known")[order.arg_sort()]
 
 
 def _with_duration(table: pl.DataFrame) -> pl.DataFrame:
@@ -183,7 +195,7 @@ def _with_duration(table: pl.DataFrame) -> pl.DataFrame:
     `excess_seconds`: how much longer a completed call took than its output explains; null where that is
     within what siblings of one attempt show.
     """
-    group = list(_GROUPS[0])
+    group = "_by_0"
     table = _with_line(table, group)
     by_time = (pl.col("_seconds") - pl.col("_y")) / pl.col("_slope") + pl.col("_x")
     noise = ((by_time - pl.col("_output")) ** 2).filter(pl.col("_fits")).mean().over(group)
@@ -210,7 +222,7 @@ def _with_duration(table: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _with_line(table: pl.DataFrame, group: list[str]) -> pl.DataFrame:
+def _with_line(table: pl.DataFrame, group: str) -> pl.DataFrame:
     """Fit duration on output, by group, through siblings that took no more than a few times the usual."""
     usable = _is_sibling() & (pl.col("attempts_made") == 1) & (pl.col("_output") > 0)
     pace = (pl.col("_seconds") / (pl.col("_output") + _OVERHEAD)).filter(usable).median().over(group)

@@ -120,7 +120,7 @@ def _known(evidence: Evidence, requests: pl.DataFrame, known: Talks) -> pl.DataF
             ],
             *[pl.lit(None, CLAIM_SCHEMA[name]).alias(name) for name in _RATE],
             is_chance=pl.lit(value=False),
-            item=pl.format("summary/{}", "span_id"),
+            item=pl.format("summary/{}/{}", "trace_id", "span_id"),
             requests="expected_calls",
             basis=pl.lit("estimated"),
             evidence_count=pl.lit(1),
