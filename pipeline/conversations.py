@@ -10,6 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.fates import COMPACT_OPERATIONS
+from pipeline.grouping import numbers
 from pipeline.sizes import INPUT, OUTPUT
 
 SERVICE = ["provider", "account", "service", "model"]
@@ -83,15 +84,16 @@ def turns(calls: pl.DataFrame, by_trace: pl.DataFrame) -> pl.DataFrame:
         input=pl.when(known).then(INPUT), visible=pl.when(complete & known).then(seen),
     ).collect()  # fmt: skip
     talks = with_talk(narrow, by_trace).drop("trace_id", "conversation_id").sort("started_at", "call_id")
-    numbers = [pl.col(name).cast(pl.Categorical).to_physical() for name in (*TALK, "account", "model")]
-    rows = talks.with_columns(row=pl.int_range(pl.len())).with_columns(
-        talk=pl.col("row").min().over(numbers),
-        is_again=pl.col("row") != pl.col("row").min().over(numbers[:2]),
+    rows = talks.with_columns(
+        numbers(talks, ["account", "model"]).alias("seller"), row=pl.int_range(pl.len())
+    )
+    rows = rows.with_columns(first=pl.col("row").min().over(TALK)).with_columns(
+        talk=pl.col("row").min().over("first", "seller"), is_again=pl.col("row") != pl.col("first")
     )
     several = rows.filter("is_again").select("service").unique()
     usual = pl.col("visible").median().over(SERVICE)
     return (
-        rows.drop("is_again")
+        rows.drop("is_again", "first", "seller")
         .join(several, on="service", how="semi")
         .sort("talk", maintain_order=True)
         .with_columns(visible=pl.coalesce("visible", usual, 0.0), row=pl.int_range(pl.len()))

@@ -48,8 +48,9 @@ def placed_leftovers(
 
 def _owners(calls: pl.DataFrame, owners: dict[str, str]) -> pl.DataFrame:
     """The owner of each scope and model: of all its billed calls, or the scope's, or nobody."""
-    alone = [pl.when(pl.struct(OWNER).n_unique() == 1).then(pl.col(name).min()).alias(name) for name in OWNER]
-    found = calls.filter(pl.col("not_billed_reason").is_null()).group_by(_MODEL).agg(alone)
+    billed = calls.lazy().filter(pl.col("not_billed_reason").is_null()).select(*_MODEL, *OWNER).unique()
+    alone = [pl.when(pl.len() == 1).then(pl.col(name).min()).alias(name) for name in OWNER]
+    found = billed.group_by(_MODEL).agg(alone).collect()
     scope = pl.col("scope").replace_strict(owners, default="unowned", return_dtype=pl.String)
     return found.with_columns(
         team=pl.coalesce("team", scope),

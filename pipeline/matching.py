@@ -76,7 +76,7 @@ def match(calls: pl.DataFrame, requests: pl.DataFrame, attempts: pl.DataFrame | 
 def _narrow(calls: pl.DataFrame, requests: pl.DataFrame) -> pl.DataFrame:
     """What matching looks at, of the calls of accounts that have requests, by `call`: a number."""
     quality = pl.col("usage_quality")
-    rows = calls.lazy().join(requests.lazy().select("account").unique(), on="account", how="semi")
+    rows = calls.lazy().filter(pl.col("account").is_in(requests["account"].unique().implode()))
     return (
         rows.select(
             "call_id", "provider", "account", "model", "response_id", "request_id", "started_at", "ended_at",

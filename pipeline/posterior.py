@@ -54,7 +54,8 @@ def intervals(buckets: pl.DataFrame, claims: pl.DataFrame, learned: Learned) -> 
     named = named.sort(_GROUP).with_columns(
         shared=(pl.col("moving").abs().sum().over(kinds) * SHARED_ERROR * (pl.col("moving") != 0))
     )
-    width = np.sqrt(_of_groups(places, known, _groups(claims, named), rates, learned.covariance))
+    variance = _of_groups(places, known, _groups(claims, named), rates, learned.covariance)
+    width = np.sqrt(np.pad(variance, (0, named.height - len(variance))))
     rest = _unexplained(buckets, claims)
     spare = np.sqrt(_of_unexplained(places, known, rest, learned.covariance))
     return pl.concat([_around(named, width), _around(rest.with_columns(shared=pl.lit(0.0)), spare)])
@@ -77,9 +78,12 @@ def _around(points: pl.DataFrame, error: Array) -> pl.DataFrame:
 
 
 def _groups(claims: pl.DataFrame, named: pl.DataFrame) -> Index:
-    """The row in `named` of every claim."""
+    """The row in `named` of every claim, up to the last that can move."""
     numbered = named.select(_GROUP).with_row_index("group")
-    groups = claims.join(numbered, on=_GROUP, how="left", maintain_order="left", nulls_equal=True)
+    moving = claims.select(MOVES).to_series().arg_true()
+    groups = claims.head(1 + moving[-1] if len(moving) else 0).join(
+        numbered, on=_GROUP, how="left", maintain_order="left", nulls_equal=True
+    )
     return groups["group"].cast(pl.Int64).to_numpy()
 
 

@@ -4,6 +4,7 @@ Pure: frames in, frames out. Reading and writing is the close's business.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -164,6 +165,7 @@ def _steps(claims: pl.DataFrame, reach: pl.DataFrame) -> pl.DataFrame:
     ).select(_columns())
 
 
+@cache
 def _columns() -> list[str]:
     return [name for name in Bridge.empty().columns if name not in {"month", "usd"}]
 

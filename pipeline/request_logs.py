@@ -70,12 +70,20 @@ def settled(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
 def is_matched(calls: pl.DataFrame, facts: pl.DataFrame, requests: pl.DataFrame) -> pl.Series:
     """Return for each call whether a per-request meter tells its tokens: those of its request, or none."""
     logs = requests.filter("is_meter").select(_ACCOUNT).unique()
-    kept = facts.filter("is_kept").select("call_id").unique()
-    told = calls.select(
-        pl.col("call_id").is_in(kept["call_id"].implode())
-        | pl.struct(_ACCOUNT).is_in(logs.to_struct().implode())
+    kept = facts.lazy().filter("is_kept").select("call_id").unique().with_columns(is_kept=pl.lit(value=True))
+    told = (
+        calls.lazy()
+        .select("call_id", *_ACCOUNT)
+        .join(kept, on="call_id", how="left", maintain_order="left")
+        .join(
+            logs.lazy().with_columns(is_logged=pl.lit(value=True)),
+            on=_ACCOUNT,
+            how="left",
+            maintain_order="left",
+        )
+        .select(is_matched=(pl.col("is_kept") | pl.col("is_logged")).fill_null(value=False))
     )
-    return told.to_series().alias("is_matched")
+    return told.collect().to_series()
 
 
 def unlogged(rows: pl.DataFrame, logs: Logs) -> pl.DataFrame:

@@ -23,11 +23,13 @@ def claim(evidence: Evidence) -> pl.DataFrame:
     such a rate. The priors of the rates are the month's mix of the meter, less the calls that tell their
     kinds; calibration learns what a service does differently.
     """
-    calls = evidence.calls.filter(~pl.col("is_matched")).join(_metered_kinds(evidence), on=_PLACE)
-    timed = [slug for slug, kinds in evidence.cache_writes.items() if _LONG in kinds]
-    lumped = calls.filter((pl.col(f"{_LUMPED}_tokens") > 0) & pl.col("provider").is_in(timed))
+    calls, kinds = evidence.calls.filter(~pl.col("is_matched")), _metered_kinds(evidence)
+    timed = [slug for slug, writes in evidence.cache_writes.items() if _LONG in writes]
+    is_lumped = (pl.col(f"{_LUMPED}_tokens") > 0) & pl.col("provider").is_in(timed)
+    lumped = calls.filter(is_lumped).join(kinds, on=_PLACE)
     has_short, has_long = (pl.col(f"has_{kind}") for kind in (_SHORT, _LONG))
-    undivided = calls.filter((pl.col("cache_breakdown") == "none") & (pl.col(f"{_PLAIN}_tokens") > 0))
+    is_undivided = (pl.col("cache_breakdown") == "none") & (pl.col(f"{_PLAIN}_tokens") > 0)
+    undivided = calls.filter(is_undivided).join(kinds, on=_PLACE)
     mix = _mix(evidence)
     return pl.concat(
         [

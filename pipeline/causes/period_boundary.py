@@ -17,6 +17,9 @@ _SOON = timedelta(minutes=2)
 _LATE = timedelta(minutes=15)
 """Longest delay that is believed; see `pipeline/edges.py`."""
 
+_LAST_DAYS = 27
+"""From this day of a month in UTC on, the next one can have begun somewhere."""
+
 _PRIORS = {"late_2m": (0.3, 0.3), "late_15m": (0.05, 0.1), "begun": (0.3, 0.3)}
 """Chance that a provider books such a call in the other month, and its standard error. No provider documents
 the delay; the drift of the month's first and last bucket decides, over all token kinds of a call together."""
@@ -51,6 +54,7 @@ _COLUMNS = ["call_id", *_PLACE, *OWNER, "trace_id", "span_id", "case", "sign", "
 
 def _cases(calls: pl.DataFrame) -> pl.DataFrame:
     """Billed calls near a cut that no request log tells of, long, with the case that each is."""
+    calls = calls.filter(_may_be_near())
     if "is_matched" in calls.columns:
         calls = calls.filter(~pl.col("is_matched"))
     own = pl.col("month")
@@ -67,6 +71,13 @@ def _cases(calls: pl.DataFrame) -> pl.DataFrame:
     near = calls.filter(pl.col("not_billed_reason").is_null()).with_columns(case=case).drop_nulls("case")
     keep = ["call_id", *_PLACE, *OWNER, "trace_id", "span_id", "case", "ended_at"]
     return unpivot(near, keep).filter(pl.col("tokens") > 0)
+
+
+def _may_be_near() -> pl.Expr:
+    """Calls that can be near a cut in some zone: in UTC, months turn between noon of day 27 and that of 1."""
+    start, end = pl.col("started_at").dt, pl.col("ended_at").dt
+    turns = (start.month() != end.month()) | (start.day() == 1) | (end.day() == 1)
+    return turns | (end.day() >= _LAST_DAYS)
 
 
 def _rows(cases: pl.DataFrame) -> pl.DataFrame:
