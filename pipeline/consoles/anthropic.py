@@ -1,9 +1,9 @@
 """Anthropic's Console: the CSVs of tokens (`claude_api_tokens_…csv`) and of cost (`claude_api_cost_…csv`).
 
-Header generations seen in real files: of tokens 2025 (with one column of cache writes in the oldest), 2026-02
-with `context_window`, 2026-03 with `inference_geo` and `speed`; of cost 2025-12 and 2026-04 with more columns,
-`list_price_usd` among them. Days are UTC, keys and workspaces are names, not ids, and a key that is left out is use of the
-Console itself. Dollars are rounded to cents on every line of cost.
+Header generations seen in real files: of tokens 2025 (with one column of cache writes in the oldest),
+2026-02 with `context_window`, 2026-03 with `inference_geo` and `speed`; of cost 2025-12, and 2026-04 with
+more columns (`list_price_usd` is one of them). Days are UTC, keys and workspaces are names, not ids, and a
+key that is left out is use of the Console itself. Dollars are rounded to cents on every line of cost.
 """
 
 from collections.abc import Callable, Mapping

@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 from pipeline.gateways.requests import disjoint, from_csv, from_json, instant
-from pipeline.parsing.csv_records import Layout, csv_records, told_apart
+from pipeline.parsing.csv_records import Layout, csv_records
 from pipeline.parsing.csv_rows import header_of
 from pipeline.parsing.export_values import count, money, required_count, text
 from pipeline.parsing.pages import grouped
@@ -123,7 +123,7 @@ def parse_charges(content: bytes) -> Parsed:
     required = ("generation_id", "created_at", "model_permaslug", "cost_total")
     layout = Layout(required, frozenset(("cost_total", _OWN_KEY)), _charge)
     found, rejects = csv_records(content, layout)
-    return parsed("raw.cost", told_apart(grouped(found, {}), [record.pull for record in found]), rejects)
+    return parsed("raw.cost", grouped(found, {}), rejects)
 
 
 def parse_records(content: bytes) -> Parsed:

@@ -61,8 +61,8 @@ def parse_costs(content: bytes) -> Parsed:
 
 def _parse(content: bytes, table: str, read: Callable[[dict[str, Any]], dict[str, Any]]) -> Parsed:
     found, rejects = json_records(content, read)
-    rows = grouped([Record(0, row) for row in found], {})
-    return parsed(table, told_apart(rows, [0] * len(rows)), rejects)
+    rows = grouped([Record(row["line"], row) for row in found], {})
+    return parsed(table, told_apart(rows, [row["line"] for row in rows]), rejects)
 
 
 def _is_activity(head: bytes) -> bool:

@@ -1,19 +1,21 @@
 """What the request logs of gateways share: nested counts as disjoint kinds, logs as tables or as JSON."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pipeline.errors import SourceError
 from pipeline.parsing.csv_records import Layout, csv_records
-from pipeline.parsing.export_values import iso_instant
+from pipeline.parsing.export_values import iso_instant, shown
 from pipeline.parsing.json_records import json_records
 from pipeline.parsing.raw_rows import parsed
-from pipeline.provider import Parsed
+from pipeline.provider import Parsed, Reject
 from schemas.types import KIND_COLUMNS
 
 LANDED = ("file_id", "source")
 """Columns that landing adds; the account comes from the configuration where a log names none."""
+
+_TWICE = "Nothing to do if the log was put together of parts that overlap: it counts once."
 
 AGAIN = "Export the log again; if the number is still there, ask those who run the gateway."
 
@@ -52,10 +54,25 @@ def instant(record: Mapping[str, Any], name: str) -> datetime:
 def from_csv(content: bytes, layout: Layout) -> Parsed:
     """Read a log that is a table: one row per line."""
     found, rejects = csv_records(content, layout)
-    return parsed("raw.request", [record.row for record in found], rejects, LANDED)
+    return _parsed([record.row for record in found], rejects)
 
 
 def from_json(content: bytes, read: Callable[[dict[str, Any]], dict[str, Any]]) -> Parsed:
     """Read a log that is JSON: one row per record."""
-    rows, rejects = json_records(content, read)
-    return parsed("raw.request", rows, rejects, LANDED)
+    return _parsed(*json_records(content, read))
+
+
+def _parsed(rows: Sequence[dict[str, Any]], rejects: Sequence[Reject]) -> Parsed:
+    """Refuse what a log holds twice: the id of a record is its key in the gateway's own table."""
+    first: dict[str, int] = {}
+    kept: list[dict[str, Any]] = []
+    refused = list(rejects)
+    for row in rows:
+        name = row["response_id"]
+        if name is not None and name in first:
+            reason = f"The record {shown(name)} stands on line {first[name]} already."
+            refused.append(Reject(row["line"], row["position"], None, "repeated_record", reason, _TWICE))
+        else:
+            first.setdefault(name, row["line"])
+            kept.append(row)
+    return parsed("raw.request", kept, refused, LANDED)
