@@ -158,7 +158,7 @@ class _MeterPlace(Monthly):
     meter: str = column(
         "usage, requests or invoice: which source metered.", isin=["usage", "requests", "invoice"]
     )
-    endpoint: str = column("completions, embeddings, messages; `all` when the meter does not tell.")
+    endpoint: str = column("completions, embeddings, messages, activity; `all` when the meter does not tell.")
     model: str = column("Model as metered, aliases resolved; `all` when not told apart.")
     service_tier: str = column("Service tier; `all` when not told apart.")
     bucket_start_at: Instant = column("First instant of the time step.")
@@ -190,7 +190,7 @@ class Coverage(Monthly):
 
     provider: str = column("Slug of the provider.")
     account: str = column("Provider account.")
-    endpoint: str = column("completions, embeddings, messages or all.")
+    endpoint: str = column("completions, embeddings, messages, activity or all.")
     meter: str = column("usage, requests or invoice.")
     grouping: str = column("Grouping that was chosen for the step.")
     bucket_start_at: Instant = column("First instant of the time step.")
@@ -237,7 +237,7 @@ class _RequestPlace(Monthly):
     service_tier: str = column("Service tier; `all` when not told.")
     request_id: str = maybe("Id of the HTTP request.")
     response_id: str = maybe("Id of the answer.")
-    part: str = column("message, or the name of an iteration.")
+    part: str = column("message, the name of an iteration, or cache_hit.")
     started_at: Instant = column("When the request reached the provider.")
 
 

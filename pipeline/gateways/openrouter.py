@@ -103,7 +103,6 @@ def _charge(cells: dict[str, Any]) -> dict[str, Any]:
         "bucket_end_at": start + timedelta(days=1),
         "is_empty": False,
         "provider": "openrouter",
-        "line_item": model,
         "model": model,
         "cost_type": "fee" if _is_own_key(cells) else "tokens",
         "amount": money(cells.get("cost_total"), "cost_total"),

@@ -46,7 +46,7 @@ def _usage(item: dict[str, Any]) -> dict[str, Any]:
 def _cost(item: dict[str, Any]) -> dict[str, Any]:
     row = _day(item)
     cost = {"amount": money(item.get("usage"), "usage"), "currency": "USD", "cost_type": "tokens"}
-    return {**row, **cost, "line_item": row["model"]}
+    return {**row, **cost}
 
 
 def parse_usage(content: bytes) -> Parsed:
