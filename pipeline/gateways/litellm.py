@@ -10,10 +10,8 @@ part `cache_hit` with zero tokens, so that its call is one that the log does not
 call are rows of their own, `<id>-attempt-<n>`.
 """
 
-import json
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from pipeline.errors import SourceError
@@ -21,6 +19,7 @@ from pipeline.gateways.requests import disjoint, from_csv, from_json, instant
 from pipeline.parsing.csv_records import Layout
 from pipeline.parsing.csv_rows import header_of
 from pipeline.parsing.export_values import count, required_count, shown, text
+from pipeline.parsing.pages import DECODER
 from pipeline.provider import ExportFormat, Parsed
 from pipeline.providers import PROVIDERS
 from schemas.types import KIND_COLUMNS
@@ -109,7 +108,7 @@ def _usage(record: Mapping[str, Any]) -> dict[str, Any]:
     """The provider's usage as LiteLLM keeps it; in CSV the metadata is JSON in a cell."""
     metadata = record.get("metadata") or {}
     try:
-        metadata = json.loads(metadata, parse_float=Decimal) if isinstance(metadata, str) else metadata
+        metadata = DECODER.decode(metadata) if isinstance(metadata, str) else metadata
     except (ValueError, RecursionError):
         metadata = None
     if not isinstance(metadata, dict):
