@@ -1,5 +1,6 @@
 """A month of one call each, closed from what consoles and gateways export: through to bridge and tie-out."""
 
+import csv
 import json
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +13,8 @@ import pytest
 from assets.close import Published, close_month, load_settings
 from pipeline.period import Month
 from tests.providers import samples
+
+SLICE = Path(__file__).parents[3] / "shared" / "data" / "openrouter_activity_slice.csv"
 
 
 class Call(NamedTuple):
@@ -179,3 +182,29 @@ def test_the_tie_out_ends_at_what_was_billed(published: Published, provider: str
     (billed,) = mine.filter(pl.col("component") == "billed")["usd"]
     parts = mine.filter(pl.col("component") != "billed")["usd"].sum()
     assert billed == parts == round(BILLED[provider, account], 2)
+
+
+@pytest.mark.skipif(not SLICE.exists(), reason="the shared samples are not here")
+@pytest.mark.parametrize("month", ["2026-08", "2026-09"])
+def test_the_real_activity_of_a_month_is_metered_and_billed_whole(tmp_path: Path, month: str) -> None:
+    """All kinds of tokens and all dollars of the file's own columns, month by month."""
+    text = "".join(
+        f'[[sources]]\nkind = "{kind}"\nuri = "{SLICE.as_posix()}"\naccount = "main"\n'
+        for kind in ("requests", "cost")
+    )
+    (tmp_path / "tallystick.toml").write_text(text, "utf-8")
+    folder = close_month(load_settings(tmp_path / "tallystick.toml"), Month.parse(month)).folder
+
+    rows = [
+        line
+        for line in csv.DictReader(SLICE.read_text("utf-8").splitlines())
+        if line["created_at"].startswith(month)
+    ]
+    tokens = sum(int(row["tokens_prompt"]) + int(row["tokens_completion"]) for row in rows)
+    dollars = sum((Decimal(row["cost_total"]) for row in rows), start=Decimal(0))
+    assert len(rows) > 10
+    assert _table(folder, "bridge")["tokens"].sum() == tokens
+    assert _table(folder, "tieout").filter(pl.col("component") == "billed")["usd"].to_list() == [
+        round(dollars, 2)
+    ]
+    assert _table(folder, "quarantine").is_empty()
