@@ -221,3 +221,71 @@ def test_the_real_activity_lands_whole() -> None:
     assert (parsed.rejects, charged.rejects) == ([], [])
     cents = [Decimal(line.split(",")[2]) for line in content.decode().splitlines()[1:]]
     assert charged.rows["amount"].sum() == sum(cents)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "words"),
+    [
+        ('"prompt_tokens": 1000', '"prompt_tokens": "1000"', "bad_count", "'1000'"),
+        ('"prompt_tokens": 1000, ', "", "missing_field", "prompt_tokens"),
+        ('"cached_tokens": 600', '"cached_tokens": 1600', "parts_disagree", "1600 exceed the 1000 prompt"),
+        ('"cached_tokens": 600', '"cached_tokens": -600', "bad_count", "-600"),
+        ("2026-10-01T08:00:00.123Z", "1790841600", "bad_time", "1790841600"),
+        ('"custom_llm_provider": "openai", ', "", "no_provider", "blank"),
+        ('"startTime"', "startTime", "invalid_json", "Not JSON"),
+    ],
+)
+def test_a_bad_litellm_record_is_refused_alone(old, new, code, words) -> None:
+    content = samples.LITELLM_JSON.decode()
+    assert content.count(old) == 1 or old == '"startTime"'
+
+    parsed = litellm.parse_json(content.replace(old, new, 1).encode())
+
+    (reject,) = parsed.rejects
+    assert (reject.line, reject.code) == (1, code)
+    assert words in reject.reason
+    assert parsed.rows["line"].to_list() == [2]
+
+
+@pytest.mark.parametrize(
+    ("parse", "old", "new", "told"),
+    [
+        (openrouter.parse_activity, ",19352,", ",19352.5,", ("bad_count", "19352.5")),
+        (openrouter.parse_activity, ",19352,", ",1935,", ("parts_disagree", "17664 exceed the 1935 prompt")),
+        (openrouter.parse_activity, ",19352,", ",,", ("missing_field", "tokens_prompt")),
+        (openrouter.parse_activity, "2026-10-02 21", "02.10.2026 21", ("bad_time", "02.10.2026")),
+        (openrouter.parse_activity, ",,0,19352", ",,some,19352", ("bad_amount", "some")),
+        (openrouter.parse_charges, ",0.003428,", ",gratis,", ("bad_amount", "gratis")),
+        (openrouter.parse_charges, ",0.003428,", ",,", ("missing_field", "cost_total")),
+        (openrouter.parse_charges, "2026-10-02 21", "soon", ("bad_time", "soon")),
+    ],
+)
+def test_a_bad_openrouter_line_is_refused_alone(parse, old, new, told) -> None:
+    content = samples.OPENROUTER_CSV.decode()
+    assert old in content
+
+    parsed = parse(content.replace(old, new, 1).encode())
+
+    (reject,) = parsed.rejects
+    assert (reject.line, reject.code) == (2, told[0])
+    assert told[1] in reject.reason
+    assert parsed.rows["line"].to_list() == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"date": "October 1"}, ("bad_date", "October 1")),
+        ({"prompt_tokens": 1.5}, ("bad_count", "1.5")),
+        ({"prompt_tokens": None}, ("missing_field", "prompt_tokens")),
+        ({"provider_name": 7}, ("bad_text", "provider_name")),
+    ],
+)
+def test_a_bad_day_of_openrouter_is_refused_alone(changed, told) -> None:
+    content = json.dumps({"data": [{**samples.ACTIVITY, **changed}, samples.ACTIVITY]}).encode()
+
+    (reject,) = openrouter_days.parse_usage(content).rejects
+
+    assert (reject.position, reject.code) == (0, told[0])
+    assert told[1] in reject.reason
+    assert openrouter_days.parse_usage(content).rows["position"].to_list() == [1]
