@@ -158,7 +158,7 @@ class _MeterPlace(Monthly):
     meter: str = column(
         "usage, requests or invoice: which source metered.", isin=["usage", "requests", "invoice"]
     )
-    endpoint: str = column("completions, embeddings, messages, activity; `all` when the meter does not tell.")
+    endpoint: str = column("completions, embeddings, messages; `all` when the meter does not tell.")
     model: str = column("Model as metered, aliases resolved; `all` when not told apart.")
     service_tier: str = column("Service tier; `all` when not told apart.")
     bucket_start_at: Instant = column("First instant of the time step.")
@@ -190,7 +190,7 @@ class Coverage(Monthly):
 
     provider: str = column("Slug of the provider.")
     account: str = column("Provider account.")
-    endpoint: str = column("completions, embeddings, messages, activity or all.")
+    endpoint: str = column("completions, embeddings, messages or all.")
     meter: str = column("usage, requests or invoice.")
     grouping: str = column("Grouping that was chosen for the step.")
     bucket_start_at: Instant = column("First instant of the time step.")
