@@ -141,7 +141,8 @@ def _is_csv(head: bytes) -> bool:
 
 
 def _is_json(head: bytes) -> bool:
-    names = (rb'"request_id"\s*:', rb'"call_type"\s*:', rb'"prompt_tokens"\s*:', rb'"spend"\s*:')
+    """By columns that stand before the long texts, in the table's order and in that of the alphabet."""
+    names = (rb'"call_type"\s*:', rb'"completion_tokens"\s*:', rb'"custom_llm_provider"\s*:')
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     return start in (b"{", b"[") and all(re.search(name, head) for name in names)
 

@@ -72,6 +72,17 @@ def test_litellm_s_json_says_what_its_csv_says_and_keeps_no_text() -> None:
     assert litellm.parse_json(b"[" + samples.LITELLM_JSON.replace(b"\n", b",\n") + b"]").rows.height == 2
 
 
+@pytest.mark.parametrize("sort_keys", [False, True])
+def test_a_long_text_in_the_first_record_hides_no_format(sort_keys) -> None:
+    record = json.loads(samples.LITELLM_JSON.splitlines()[0])
+    long = {**record, "messages": [{"role": "user", "content": '"call_type": ' * 10_000}]}
+    content = json.dumps(long, sort_keys=sort_keys).encode()
+
+    export = detect(content[:65_536], "requests", None)
+
+    assert (export.name, export.parse(content).rows.height) == ("litellm_spend_logs_json", 1)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "code", "words"),
     [
