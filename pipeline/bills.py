@@ -155,7 +155,8 @@ def _in_dollars(rows: pl.DataFrame, settings: Settings) -> pl.Series:
 def _unmapped(charges: pl.DataFrame, month: Month) -> pl.DataFrame:
     """One row per SKU that no table reads and per model that is no id, with what it costs.
 
-    A line of an invoice that only sums up is no riddle where the account's cost export has the detail.
+    A line of an invoice that only sums up is no riddle where the account's cost export has the detail, and
+    none is what a cost export says of a model as a whole.
     """
     detailed = charges.filter((pl.col("origin") == "cost") & pl.col("token_kind").is_not_null())
     is_detailed = pl.struct("provider", "account").is_in(
@@ -163,7 +164,8 @@ def _unmapped(charges: pl.DataFrame, month: Month) -> pl.DataFrame:
     )
     is_usage = (pl.col("category") == "usage") | (pl.col("cost_type") == "unknown")
     is_usage &= ~((pl.col("origin") == "invoice") & is_detailed)
-    is_sku = is_usage & ~pl.col("token_kind").is_in(TOKEN_KINDS).fill_null(value=False)
+    is_sum = (pl.col("cost_type") == "tokens").fill_null(value=False) & pl.col("line_item").is_null()
+    is_sku = is_usage & ~is_sum & ~pl.col("token_kind").is_in(TOKEN_KINDS).fill_null(value=False)
     cases = (
         (
             "sku",

@@ -3,7 +3,9 @@
 import json
 from functools import partial
 
+from pipeline.consoles import CONSOLES
 from pipeline.errors import SourceError
+from pipeline.gateways import GATEWAYS
 from pipeline.parsing import invoice, request_table
 from pipeline.parsing.raw_rows import parsed
 from pipeline.provider import ExportFormat, Parsed
@@ -13,6 +15,8 @@ FORMATS: tuple[ExportFormat, ...] = (
     *(export for provider in PROVIDERS for export in provider.formats),
     *invoice.FORMATS,
     request_table.FORMAT,
+    *CONSOLES,
+    *GATEWAYS,
 )
 """No two formats of one kind recognise the same file."""
 

@@ -34,9 +34,10 @@ def tie_out(metered: pl.DataFrame, billed: pl.DataFrame, month: str) -> Tied:
 
     `metered` has one row per cell with `tokens` and `usd` (null when unpriced) and `usd_per_token`; `billed`
     is core.billed. Amounts are whole cents; what is smaller goes to `rounding`. Until an invoice bills
-    anything, the cost export stands for it. Token lines at another rate than expected are `price`; where
-    lines carry a quantity, a difference to the metered tokens at the expected rate is `quantity`. An account
-    with a line whose dollars are not known is not tied out: its bill is unknown, not zero.
+    anything, the cost export stands for it; one in whole cents is off by up to half a cent a line, which is
+    `rounding` too. Token lines at another rate than expected are `price`; where lines carry a quantity, a
+    difference to the metered tokens at the expected rate is `quantity`. An account with a line whose dollars
+    are not known is not tied out: its bill is unknown, not zero.
     """
     rows: list[tuple[Any, ...]] = []
     findings: list[tuple[Any, ...]] = []
@@ -67,7 +68,7 @@ def _account(
         return
     if charges.is_empty():
         if not cost.is_empty():
-            yield None, _components(cost, expected, quantity, _ZERO), _ZERO
+            yield None, _components(cost, expected, quantity, _of_cents(cost, expected + quantity)), _ZERO
         for invoice_id in _invoices(lines):
             yield invoice_id, _components(_of(lines, invoice_id), _ZERO, _ZERO, _ZERO), _ZERO
         return
@@ -127,6 +128,14 @@ def _components(
     parts = {name: quantize(amount, CENT) for name, amount in parts.items()}
     billed = quantize(sum(sums.values(), _ZERO), CENT)
     return {**parts, "rounding": billed - sum(parts.values(), _ZERO), "billed": billed}
+
+
+def _of_cents(cost: pl.DataFrame, expected: Decimal) -> Decimal:
+    """What usage is above the expected where its lines are whole cents and rounding can explain it."""
+    usage = _category(cost, "usage")
+    difference = _sum(usage) - expected
+    is_rounded = bool((usage == usage.round(2)).all())
+    return difference if is_rounded and abs(difference) <= CENT / 2 * len(usage) else _ZERO
 
 
 _CATEGORIES = ("usage", "fee", "minimum", "credit", "discount", "tax", "rounding", "adjustment")

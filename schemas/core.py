@@ -237,7 +237,7 @@ class _RequestPlace(Monthly):
     service_tier: str = column("Service tier; `all` when not told.")
     request_id: str = maybe("Id of the HTTP request.")
     response_id: str = maybe("Id of the answer.")
-    part: str = column("message, or the name of an iteration.")
+    part: str = column("message, the name of an iteration, or cache_hit.")
     started_at: Instant = column("When the request reached the provider.")
 
 

@@ -138,7 +138,7 @@ class Usage(_Counted):
     source: str = column("Name of the source in the configuration.")
     provider: str = column("Slug of the provider.")
     account: str = column("Provider account, from the configuration.")
-    endpoint: str = column("completions, embeddings or messages.")
+    endpoint: str = column("completions, embeddings, messages or activity.")
     grouping: str = column("Dimensions the export is grouped by, sorted, joined by +; empty when none.")
     bucket_start_at: Instant = column("First instant of the time step.")
     bucket_end_at: Instant = column("First instant after the time step.")
@@ -226,7 +226,9 @@ class Request(_Counted):
     account: str = column("Provider account.")
     request_id: str = maybe("Id of the HTTP request.")
     response_id: str = maybe("Id of the answer.")
-    part: str = column("message, or the name of an iteration that is billed beside it.")
+    part: str = column(
+        "message; the name of an iteration billed beside it; cache_hit: a gateway's own answer, no tokens."
+    )
     project_id: str = maybe("Project or workspace.")
     api_key_id: str = maybe("API key.")
     model: str = maybe("Model that was billed.")

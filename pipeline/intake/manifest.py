@@ -27,7 +27,7 @@ TABLE_OF_KIND: Mapping[str, Table] = {
 }
 """Where the rows of a source go."""
 
-EXPORT_VERSION = "2"
+EXPORT_VERSION = "3"
 """Raise it when a parser reads the same export differently: exports are then landed again."""
 
 _STAMP = re.compile(

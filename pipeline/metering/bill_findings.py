@@ -121,7 +121,7 @@ def without_detail(billed: pl.DataFrame, month: Month) -> pl.DataFrame:
                 "note",
                 f"{rows:,} rows of the cost export of {provider} account '{account}' name no line item: "
                 "they can be compared in total only.",
-                "Pull the costs grouped by line item (OpenAI) or description (Anthropic).",
+                "Pull the costs grouped by line item (OpenAI) or description (Anthropic), if there are any.",
                 provider=provider,
                 account=account,
                 usd=usd,

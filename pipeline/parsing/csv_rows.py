@@ -1,4 +1,7 @@
-"""CSV as people and tools write it: BOM, CRLF, quoted line breaks; one bad line never costs another."""
+"""CSV as people and tools write it: BOM, CRLF, quoted line breaks, commas, semicolons or tabs.
+
+One bad line never costs another.
+"""
 
 import csv
 import io
@@ -10,6 +13,9 @@ from pipeline.provider import Reject
 
 _ADVICE = "Correct the line, or export the file again."
 _INVALID = re.compile("[\udc80-\udcff]")
+_DELIMITERS = ",;\t"
+
+csv.field_size_limit(2**31 - 1)  # a cell of a request log may hold a whole prompt; its size is the file's
 
 
 class Record(NamedTuple):
@@ -27,6 +33,7 @@ class Sheet(NamedTuple):
     lines: list[int]
     cells: list[list[str]]
     rejects: list[Reject]
+    delimiter: str = ","
 
     def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
         """Yield each line with its cells by column, stripped; blank ones are left out."""
@@ -37,19 +44,29 @@ class Sheet(NamedTuple):
 
 def header_of(head: bytes) -> frozenset[str]:
     """Return the column names of the first line, in lower case."""
-    first = head.lstrip(b"\xef\xbb\xbf\r\n").split(b"\n", 1)[0].decode("utf-8", "replace")
+    first = _first_line(head.lstrip(b"\xef\xbb\xbf\r\n").decode("utf-8", "replace"))
     if first[:1] in ("{", "["):
         return frozenset()
-    return frozenset(cell.strip().strip('"').lower() for cell in first.split(","))
+    return frozenset(cell.strip().strip('"').lower() for cell in first.split(_delimiter(first)))
+
+
+def _first_line(text: str) -> str:
+    return text.lstrip("\r\n").split("\n", 1)[0]
+
+
+def _delimiter(header: str) -> str:
+    """What the header holds most of; the comma where it holds none."""
+    return max(_DELIMITERS, key=header.count)
 
 
 def sheet(content: bytes) -> Sheet:
     """Return the records of a file; blank lines are skipped."""
     text = content.decode("utf-8-sig", "surrogateescape")
     may_be_invalid = _INVALID.search(text) is not None
-    found = (record for record in _records(text) if record.cells or record.problem)
+    delimiter = _delimiter(_first_line(text))
+    found = (record for record in _records(text, delimiter) if record.cells or record.problem)
     header = tuple(cell.strip().lower() for cell in next(found, Record(0, [])).cells)
-    result = Sheet(header, [], [], [])
+    result = Sheet(header, [], [], [], delimiter)
     for record in found:
         problem = record.problem or _problem(record.cells, len(header), may_be_invalid)
         if problem:
@@ -68,21 +85,20 @@ def _problem(cells: list[str], width: int, may_be_invalid: bool) -> tuple[str, s
     return None
 
 
-def _records(text: str) -> Iterator[Record]:
-    """Yield the records of a text; with a broken quote in it every line stands alone."""
-    try:
-        yield from list(_quoted(text))
-    except csv.Error:
-        for number, line in enumerate(text.split("\n"), 1):
-            try:
-                yield Record(number, next(csv.reader([line.rstrip("\r")], strict=True), []))
-            except csv.Error as error:
-                yield Record(number, [], ("bad_line", f"Not CSV: {error}."))
-
-
-def _quoted(text: str) -> Iterator[Record]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    before = 0
-    for cells in reader:
-        yield Record(before + 1, cells)
-        before = reader.line_num
+def _records(text: str, delimiter: str) -> Iterator[Record]:
+    """Yield the records of a text; where quotes do not close, the line is refused and the next one read."""
+    lines = io.StringIO(text, newline="").readlines()
+    start = 0
+    while start < len(lines):
+        rest = map(lines.__getitem__, range(start, len(lines)))
+        reader = csv.reader(rest, strict=True, delimiter=delimiter)
+        before = 0
+        try:
+            for cells in reader:
+                yield Record(start + before + 1, cells)
+                before = reader.line_num
+        except csv.Error as error:
+            yield Record(start + before + 1, [], ("bad_line", f"Not CSV: {error}."))
+            start += before + 1
+        else:
+            return

@@ -13,7 +13,7 @@ from pipeline.parsing.export_values import shown
 from pipeline.provider import Reject
 
 _BLANK = re.compile(r"[\s\ufeff]*")
-_NEXT_DOCUMENT = re.compile(r"\n(?=[\[{])")
+NEXT_DOCUMENT = re.compile(r"\n(?=[\[{])")
 _INVALID = re.compile("[\udc80-\udcff]")
 
 
@@ -59,7 +59,8 @@ def _integer(digits: str) -> int | Decimal:
     return int(digits) if len(digits) < 40 else Decimal(digits)
 
 
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=_integer, parse_constant=_refuse)
+DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=_integer, parse_constant=_refuse)
+"""Takes numbers from their digits."""
 
 
 def documents(content: bytes) -> Iterator[Document | Reject]:
@@ -69,22 +70,23 @@ def documents(content: bytes) -> Iterator[Document | Reject]:
     line = 1 + text.count("\n", 0, at)
     while at < len(text):
         try:
-            value, end = _DECODER.raw_decode(text, at)
+            value, end = DECODER.raw_decode(text, at)
             if _INVALID.search(text, at, end):
-                yield _unreadable(text, at, line, "invalid_utf8", "The text is not valid UTF-8.")
+                yield unreadable(text, at, line, "invalid_utf8", "The text is not valid UTF-8.")
             else:
                 yield Document(line, value)
         except (ValueError, RecursionError) as error:
             reason = f"Not JSON: {getattr(error, 'msg', None) or 'nested too deeply or not a number'}."
-            yield _unreadable(text, at, line, "invalid_json", reason)
-            found = _NEXT_DOCUMENT.search(text, at)
+            yield unreadable(text, at, line, "invalid_json", reason)
+            found = NEXT_DOCUMENT.search(text, at)
             end = found.end() if found else len(text)
         after = _BLANK.match(text, end).end()  # type: ignore[union-attr]
         line += text.count("\n", at, after)
         at = after
 
 
-def _unreadable(text: str, at: int, line: int, code: str, reason: str) -> Reject:
+def unreadable(text: str, at: int, line: int, code: str, reason: str) -> Reject:
+    """Return the reject of what stands at a place of a text that was decoded with `surrogateescape`."""
     offset = len(text[:at].encode("utf-8", "surrogateescape"))
     return Reject(line, None, offset, code, reason, "The file may be cut off or damaged: pull it again.")
 

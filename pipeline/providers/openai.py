@@ -104,7 +104,8 @@ def _rest(total: int, side: str, split: Mapping[str, int | None]) -> int:
     return total - sum(parts)
 
 
-def _usage(result: dict[str, Any]) -> dict[str, Any]:
+def usage_row(result: dict[str, Any]) -> dict[str, Any]:
+    """Return a result of the usage API as a row of raw.usage, with its dimensions as a dict."""
     is_completions = "output_tokens" in result or "completions" in str(result.get("object"))
     metered = (
         leaves(result)
@@ -132,7 +133,8 @@ def _dimensions(result: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in {**sent, "batch": batch}.items() if value is not None}
 
 
-def _cost(result: dict[str, Any]) -> dict[str, Any]:
+def cost_row(result: dict[str, Any]) -> dict[str, Any]:
+    """Return a result of the costs API as a row of raw.cost, with its dimensions as a dict."""
     amount = result.get("amount")
     if not isinstance(amount, dict):
         raise SourceError("missing_field", "amount is missing or no object.", PULL_AGAIN)
@@ -151,7 +153,8 @@ def _cost(result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _times(bucket: dict[str, Any]) -> tuple[datetime, datetime]:
+def times(bucket: dict[str, Any]) -> tuple[datetime, datetime]:
+    """Return the first instant of a bucket and the first after it."""
     return unix_instant(bucket, "start_time"), unix_instant(bucket, "end_time")
 
 
@@ -170,7 +173,7 @@ def _costs_endpoint(page: Page) -> str | None:
 
 def parse_usage(content: bytes, endpoint: str) -> Parsed:
     """Read usage pages; those of completions and embeddings alike, whichever the file holds."""
-    shape = Shape(partial(_endpoint, default=endpoint), _times, _usage, f"openai_usage_{endpoint}")
+    shape = Shape(partial(_endpoint, default=endpoint), times, usage_row, f"openai_usage_{endpoint}")
     found, rejects = records(content, shape)
     rows = [{**row, "provider": "openai"} for row in grouped(found, {})]
     return parsed("raw.usage", rows, rejects)
@@ -178,7 +181,7 @@ def parse_usage(content: bytes, endpoint: str) -> Parsed:
 
 def parse_costs(content: bytes) -> Parsed:
     """Read pages of the costs endpoint; amounts are dollars as JSON numbers, taken from their digits."""
-    found, rejects = records(content, Shape(_costs_endpoint, _times, _cost, "openai_costs"))
+    found, rejects = records(content, Shape(_costs_endpoint, times, cost_row, "openai_costs"))
     rows = [{"cost_type": "unknown", **row, "provider": "openai"} for row in grouped(found, {})]
     return parsed("raw.cost", rows, rejects)
 

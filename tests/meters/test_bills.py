@@ -113,6 +113,16 @@ def test_costs_without_line_items_are_a_note_not_an_unknown_sku(billed, cost) ->
     assert _codes(found) == ["cost_without_detail"]
 
 
+def test_costs_of_a_model_as_a_whole_are_a_note_not_an_unknown_sku(billed, cost) -> None:
+    rows = cost(f"{DAY} | grouping | model | amount\n{ONE} | model | m | 5", provider="openrouter")
+
+    found = billed(cost=rows)
+
+    assert found.billed.select("model", "category", "amount_usd").rows() == [("m", "usage", Decimal(5))]
+    assert found.unmapped.is_empty()
+    assert _codes(found) == ["cost_without_detail"]
+
+
 @pytest.mark.parametrize(("older", "newer"), [("aa", "zz"), ("zz", "aa")])
 def test_the_latest_pull_of_a_day_counts_and_a_shrinking_one_is_reported(
     billed, cost, files, older, newer

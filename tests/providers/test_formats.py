@@ -7,6 +7,7 @@ import pytest
 from pipeline.errors import SourceError
 from pipeline.formats import FORMATS, by_name, detect
 from schemas.tables import BY_NAME
+from tests.providers.samples import SAMPLES
 
 OPENAI_BUCKET = {"object": "bucket", "start_time": 1_790_812_800, "end_time": 1_790_899_200}
 ANTHROPIC_BUCKET = {"starting_at": "2026-10-01T00:00:00Z", "ending_at": "2026-10-02T00:00:00Z"}
@@ -56,6 +57,7 @@ FILES = {
         b"model,started_at,input\nm,2026-10-01T00:00:00Z,1\n",
         b"\xef\xbb\xbfstarted_at,output,model\r\n",
     ],
+    **SAMPLES,
 }
 CASES = [
     pytest.param(name, content, id=f"{name}-{n}")

@@ -140,6 +140,17 @@ def test_without_an_invoice_the_cost_export_stands_for_it(table: Frame) -> None:
     assert components(tieout) == {"metered_at_expected_rate": "20.00", "fees": "1.00", "billed": "21.00"}
 
 
+def test_a_cost_export_in_whole_cents_is_off_by_half_a_cent_a_line(table: Frame) -> None:
+    def tied(text: str) -> dict[str, str]:
+        return components(tie_out(metered(table), billed(table, text), "2026-10").tieout)
+
+    lines = "origin | category | amount_usd\ncost | usage | 9.99\ncost | usage | 10.00\n"
+    # Metered at list: 20.00. Two lines: up to a cent of rounding.
+    assert tied(lines) == {"metered_at_expected_rate": "20.00", "rounding": "-0.01", "billed": "19.99"}
+    assert tied(lines.replace("9.99", "9.98"))["price"] == "-0.02"
+    assert tied(lines.replace("9.99", "9.992"))["price"] == "-0.01"
+
+
 def test_a_credit_note_takes_no_share_of_the_metered(table: Frame) -> None:
     lines = billed(
         table,
