@@ -1,0 +1,137 @@
+"""Tables as CSV or Parquet, cell by cell as text: numbers keep their digits, absent cells are left out.
+
+A double of Parquet is written with the shortest digits that give it back (0.1, not 0.1000000000000000055):
+what its writer read, as far as a double can tell. Decimals and integers are exact.
+"""
+
+import io
+import json
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import SourceError
+from pipeline.parsing.csv_rows import sheet
+from pipeline.provider import Reject
+
+HEAD_BYTES = 64 * 1024
+_MAGIC = b"PAR1"
+_NULLS = ("", "NULL", "null")
+_AGAIN = "The file may be cut off or damaged: export or copy it again."
+
+
+class Cells(NamedTuple):
+    """Column names in lower case; lines (in Parquet: rows) from 1 with cells by name; what is no line."""
+
+    header: tuple[str, ...]
+    rows: Iterable[tuple[int, dict[str, str]]]
+    rejects: list[Reject]
+
+
+def is_parquet(content: bytes) -> bool:
+    """Return whether bytes start as a Parquet file does."""
+    return content.startswith(_MAGIC)
+
+
+def head_of(content: bytes) -> bytes:
+    """Return what formats are detected by: the first 64 KiB, of Parquet the column names as a line of CSV.
+
+    Raises:
+        SourceError: the file starts as Parquet and is none.
+    """
+    if not is_parquet(content):
+        return content[:HEAD_BYTES]
+    return ",".join(_opened(content).schema_arrow.names).encode() + b"\n"
+
+
+def cells(content: bytes, wanted: Collection[str]) -> Cells:
+    """Return the wanted columns of a table; `NULL` and blanks are absent.
+
+    What stands below a second header is refused: whether it repeats what stands above it cannot be told.
+    """
+    try:
+        return _parquet(content, wanted) if is_parquet(content) else _csv(content, wanted)
+    except SourceError as error:
+        return Cells((), (), [Reject(None, None, 0, error.code, error.reason, error.advice)])
+
+
+def _csv(content: bytes, wanted: Collection[str]) -> Cells:
+    lines = sheet(content)
+    slots = [(slot, name) for slot, name in enumerate(lines.header) if name in wanted]
+    second = next((n for n, row in enumerate(lines.cells) if _is_header(row, lines.header)), len(lines.cells))
+    refused = [
+        Reject(
+            line,
+            0,
+            None,
+            "second_header",
+            f"The line stands at or below a second header, on line {lines.lines[second]}: files were joined.",
+            "Keep the files apart, as they were delivered; the lines above it were read.",
+        )
+        for line in lines.lines[second:]
+    ]
+    rows = (
+        (line, {name: cell for slot, name in slots if (cell := row[slot].strip()) not in _NULLS})
+        for line, row in zip(lines.lines[:second], lines.cells[:second], strict=True)
+    )
+    return Cells(lines.header, rows, [*lines.rejects, *refused])
+
+
+def _is_header(row: list[str], header: tuple[str, ...]) -> bool:
+    return row[0].strip().lower() == header[0] and all(
+        cell.strip().lower() == name for cell, name in zip(row, header, strict=True)
+    )
+
+
+def _opened(content: bytes) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(io.BytesIO(content), coerce_int96_timestamp_unit="us")
+    except (pa.ArrowException, OSError) as error:
+        reason = f"The file starts as Parquet, but it cannot be opened ({type(error).__name__})."
+        raise SourceError("broken_parquet", reason, _AGAIN) from None
+
+
+def _parquet(content: bytes, wanted: Collection[str]) -> Cells:
+    file = _opened(content)
+    names = [name for name in file.schema_arrow.names if name.lower() in wanted]
+    try:
+        batches = list(file.iter_batches(columns=names)) if names else []
+    except (pa.ArrowException, OSError) as error:
+        reason = f"The Parquet file breaks off or is damaged ({type(error).__name__})."
+        raise SourceError("broken_parquet", reason, _AGAIN) from None
+    header = tuple(name.lower() for name in file.schema_arrow.names)
+    return Cells(header, enumerate(_rows(batches), start=1), [])
+
+
+def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, str]]:
+    for batch in batches:
+        columns = [(name.lower(), _texts(batch.column(name))) for name in batch.schema.names]
+        for row in range(batch.num_rows):
+            yield {name: cell for name, texts in columns if (cell := texts[row]) not in _NULLS}
+
+
+def _texts(column: pa.Array) -> list[str]:
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    return [_text(value) for value in column.to_pylist()]
+
+
+def _text(value: Any) -> str:
+    """Return a value as a CSV would hold it; the empty string is none."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=value.tzinfo or UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list) and all(isinstance(pair, tuple) for pair in value):
+        value = dict(value)
+    return json.dumps(value, default=str) if isinstance(value, list | dict) else repr(value)
