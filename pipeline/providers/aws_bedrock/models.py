@@ -17,7 +17,7 @@ _BILLED = {
     "Llama4-Maverick-17B": "meta.llama4-maverick-17b-instruct-v1:0",
     "Gemma-3-4B-IT": "google.gemma-3-4b-it",
     "MistralSmall": "mistral.mistral-small-2402-v1:0",
-    "Nova2.0Lite": "amazon.nova-2-lite-v1:0",
+    "Nova2.0Lite": "us.amazon.nova-2-lite-v1:0",
     "NovaLite": "amazon.nova-lite-v1:0",
     "NovaMicro": "amazon.nova-micro-v1:0",
     "NovaPremier": "amazon.nova-premier-v1:0",
@@ -30,7 +30,7 @@ _BILLED = {
     "openai.gpt-oss-120b": "openai.gpt-oss-120b-1:0",
     "openai.gpt-oss-20b": "openai.gpt-oss-20b-1:0",
 }
-"""Billing name of the price list -> model id."""
+"""Billing name of the price list -> model id; Nova 2 is sold through profiles only."""
 
 _SOLD = {
     "Claude 3 Haiku": "anthropic.claude-3-haiku-20240307-v1:0",
@@ -64,7 +64,7 @@ _REGIONAL = ("us", "us-gov", "eu", "apac", "jp", "au", "ca")
 _ARN = re.compile(r"^arn:[\w-]+:bedrock:[^:]*:\d*:(?:foundation-model|inference-profile)/(?P<id>.+)$")
 
 ALIASES = {
-    **{f"{area}.{model}": model for area in _REGIONAL for model in _KNOWN},
+    **{f"{area}.{model.removeprefix('us.')}": model for area in _REGIONAL for model in _KNOWN},
     **{
         f"{area}{model}{version}": f"{'global.' if area == 'global.' else ''}{model}"
         for model in _VERSIONED
@@ -79,7 +79,9 @@ does; the global profile is cheaper and stays apart."""
 def model_id(name: str, *, is_global: bool = False) -> str:
     """Return the id of a model by its name on a bill; what no table knows stays itself."""
     known = _IDS.get(name.lower(), name)
-    return f"global.{known}" if is_global and not known.startswith("global.") else known
+    if not is_global or known.startswith("global."):
+        return known
+    return f"global.{known.removeprefix('us.')}"
 
 
 def without_arn(name: str) -> str:
