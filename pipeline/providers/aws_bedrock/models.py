@@ -64,7 +64,12 @@ _REGIONAL = ("us", "us-gov", "eu", "apac", "jp", "au", "ca")
 _ARN = re.compile(r"^arn:[\w-]+:bedrock:[^:]*:\d*:(?:foundation-model|inference-profile)/(?P<id>.+)$")
 
 ALIASES = {
-    **{f"{area}.{model.removeprefix('us.')}": model for area in _REGIONAL for model in _KNOWN},
+    **{
+        profile: model
+        for area in _REGIONAL
+        for model in _KNOWN
+        if (profile := f"{area}.{model.removeprefix('us.')}") != model
+    },
     **{
         f"{area}{model}{version}": f"{'global.' if area == 'global.' else ''}{model}"
         for model in _VERSIONED
