@@ -1,10 +1,12 @@
 """Itemised bills, one charge a line, as rows of raw.cost: what the files of all clouds end with."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from pipeline.errors import SourceError
 from pipeline.parsing.export_values import PULL_AGAIN, iso_instant, money
@@ -18,6 +20,8 @@ NOT_LLM = "other"
 MAX_WORD = 256
 _GROUPING = "+line_item+project_id"
 
+_JSON = msgspec.json.Encoder(order="sorted")
+
 Row = dict[str, Any]
 
 
@@ -27,6 +31,7 @@ def charges(table: Cells, kind: str, read: Callable[[Mapping[str, str]], Row]) -
     `kind` names the itemisation (cur, focus). What one file holds several times is several charges: the
     second of two lines that agree in everything but their money gets `copy` 2 among its dimensions.
     """
+    grouping = f"{kind}{_GROUPING}"
     rows: list[Row] = []
     rejects = list(table.rejects)
     copies: Counter[tuple[Any, ...]] = Counter()
@@ -36,12 +41,13 @@ def charges(table: Cells, kind: str, read: Callable[[Mapping[str, str]], Row]) -
         except SourceError as error:
             rejects.append(Reject(line, 0, None, error.code, error.reason, error.advice))
             continue
-        key = (row["bucket_start_at"], row["bucket_end_at"], as_json(row["dimensions"]))
+        told = as_json(row["dimensions"])
+        key = (row["bucket_start_at"], row["bucket_end_at"], told)
         copies[key] += 1
         if copies[key] > 1:
-            row["dimensions"]["copy"] = copies[key]
-        place = {"line": line, "position": 0, "is_empty": False, "grouping": f"{kind}{_GROUPING}"}
-        rows.append({**row, **place, "dimensions": as_json(row["dimensions"])})
+            told = as_json({**row["dimensions"], "copy": copies[key]})
+        place = {"line": line, "position": 0, "is_empty": False, "grouping": grouping}
+        rows.append({**row, **place, "dimensions": told})
     return parsed("raw.cost", rows, rejects)
 
 
@@ -56,8 +62,7 @@ def missing_columns(table: Cells, names: Iterable[str]) -> list[Reject]:
 
 def as_json(dimensions: Mapping[str, Any]) -> str:
     """Return dimensions as JSON, keys sorted, absent ones left out."""
-    present = {name: value for name, value in dimensions.items() if value is not None}
-    return json.dumps(present, sort_keys=True, separators=(",", ":"))
+    return _JSON.encode({name: value for name, value in dimensions.items() if value is not None}).decode()
 
 
 def times(cells: Mapping[str, str], start: str, end: str) -> tuple[datetime, datetime]:
@@ -66,16 +71,24 @@ def times(cells: Mapping[str, str], start: str, end: str) -> tuple[datetime, dat
     Raises:
         SourceError: a time cannot be read, or the end lies before the start.
     """
-    first, last = iso_instant(cells, start), iso_instant(cells, end)
+    first, last = _instant(start, cells.get(start)), _instant(end, cells.get(end))
     if last < first:
         reason = f"{end} is {last.isoformat()}, before {start} at {first.isoformat()}."
         raise SourceError("bad_time", reason, "Pull the export again.")
     return first, last
 
 
+@lru_cache(maxsize=4096)
+def _instant(name: str, value: str | None) -> datetime:
+    return iso_instant({name: value}, name)
+
+
 def word(cells: Mapping[str, str], *names: str) -> str | None:
     """Return the first of some cells that is filled, cut at 256 characters."""
-    return next((cells[name][:MAX_WORD] for name in names if name in cells), None)
+    for name in names:
+        if name in cells:
+            return cells[name][:MAX_WORD]
+    return None
 
 
 def quantity(cells: Mapping[str, str], name: str, unit: str | None) -> Row:

@@ -45,19 +45,30 @@ def header_of(head: bytes) -> frozenset[str]:
 
 def sheet(content: bytes) -> Sheet:
     """Return the records of a file; blank lines are skipped."""
-    text = content.decode("utf-8-sig", "surrogateescape")
-    may_be_invalid = _INVALID.search(text) is not None
-    found = (record for record in _records(text) if record.cells or record.problem)
-    header = tuple(cell.strip().lower() for cell in next(found, Record(0, [])).cells)
+    header, found = records(content)
     result = Sheet(header, [], [], [])
     for record in found:
-        problem = record.problem or _problem(record.cells, len(header), may_be_invalid)
-        if problem:
-            result.rejects.append(Reject(record.line, 0, None, *problem, _ADVICE))
+        if isinstance(record, Reject):
+            result.rejects.append(record)
         else:
             result.lines.append(record.line)
             result.cells.append(record.cells)
     return result
+
+
+def records(content: bytes) -> tuple[tuple[str, ...], Iterator[Record | Reject]]:
+    """Return the header in lower case, and one by one the records with as many cells, and what is none."""
+    text = content.decode("utf-8-sig", "surrogateescape")
+    may_be_invalid = _INVALID.search(text) is not None
+    found = (record for record in _records(text) if record.cells or record.problem)
+    header = tuple(cell.strip().lower() for cell in next(found, Record(0, [])).cells)
+    return header, _checked(found, len(header), may_be_invalid)
+
+
+def _checked(found: Iterator[Record], width: int, may_be_invalid: bool) -> Iterator[Record | Reject]:
+    for record in found:
+        problem = record.problem or _problem(record.cells, width, may_be_invalid)
+        yield Reject(record.line, 0, None, *problem, _ADVICE) if problem else record
 
 
 def _problem(cells: list[str], width: int, may_be_invalid: bool) -> tuple[str, str] | None:
@@ -70,14 +81,23 @@ def _problem(cells: list[str], width: int, may_be_invalid: bool) -> tuple[str, s
 
 def _records(text: str) -> Iterator[Record]:
     """Yield the records of a text; with a broken quote in it every line stands alone."""
-    try:
-        yield from list(_quoted(text))
-    except csv.Error:
+    if _is_well_quoted(text):
+        yield from _quoted(text)
+    else:
         for number, line in enumerate(text.split("\n"), 1):
             try:
                 yield Record(number, next(csv.reader([line.rstrip("\r")], strict=True), []))
             except csv.Error as error:
                 yield Record(number, [], ("bad_line", f"Not CSV: {error}."))
+
+
+def _is_well_quoted(text: str) -> bool:
+    try:
+        for _ in csv.reader(io.StringIO(text, newline=""), strict=True):
+            pass
+    except csv.Error:
+        return False
+    return True
 
 
 def _quoted(text: str) -> Iterator[Record]:

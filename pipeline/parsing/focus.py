@@ -9,6 +9,7 @@ other charge of the account is kept with the cost type `other`. Names of sellers
 import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import NamedTuple
 
 from pipeline.errors import SourceError
@@ -126,17 +127,17 @@ def _seller(charge: Mapping[str, str]) -> _Seller:
     names = [charge[name].lower() for name in _SELLERS if name in charge]
     if not names:
         raise SourceError("missing_field", "No column names who sells the charge.", PULL_AGAIN)
-    found = next((known for name in names if (known := _SOLD_BY.get(name))), [])
-    service = charge.get("servicename", "").lower()
+    name = next((name for name in names if name in _SOLD_BY), names[0])
     details = details_of(charge.get("skupricedetails", ""))
-    for provider in sorted(found, key=lambda provider: not _fits(service, provider.services)):
-        is_sole = _fits(service, provider.services)
-        if not is_sole and not _fits(service, provider.shared_services):
-            continue
+    for provider, is_sole in _candidates(name, charge.get("servicename", "").lower()):
         sku, text = _read(provider, charge)
         if is_sole or (sku is not None and (sku.token_kind or sku.cost_type == "fee")):
             return _Seller(provider.slug, True, details.over(sku), text, provider.token_units)
-    slug = found[0].slug if found else re.sub(r"[^a-z0-9]+", "_", names[0]).strip("_") or "unknown"
+    slug = (
+        _SOLD_BY[name][0].slug
+        if name in _SOLD_BY
+        else re.sub(r"[^a-z0-9]+", "_", names[0]).strip("_") or "unknown"
+    )
     units = [charge.get(name, "") for _, name in _QUANTITIES]
     is_llm = (
         details.names_a_model
@@ -146,15 +147,30 @@ def _seller(charge: Mapping[str, str]) -> _Seller:
     return _Seller(slug, is_llm, details.over(None))
 
 
+@lru_cache(maxsize=4096)
+def _candidates(name: str, service: str) -> list[tuple[Provider, bool]]:
+    """Providers that may sell a service, and whether all of it is for models; where it is, first."""
+    found = _SOLD_BY.get(name, [])
+    sole = [(provider, True) for provider in found if _fits(service, provider.services)]
+    shared = [(provider, False) for provider in found if _fits(service, provider.shared_services)]
+    return [*sole, *shared]
+
+
+@lru_cache(maxsize=4096)
+def _sku(slug: str, text: str, service: str) -> Sku | None:
+    read = next(provider.sku for provider in PROVIDERS if provider.slug == slug)
+    return read(text, service) if read else None
+
+
 def _fits(name: str, globs: Iterable[str]) -> bool:
     return any(fnmatchcase(name, glob) for glob in globs)
 
 
 def _read(provider: Provider, charge: Mapping[str, str]) -> tuple[Sku | None, str | None]:
     """What the first text says that names a token kind, else the first that says anything; and the text."""
-    read, service = provider.sku, charge.get("servicename", "")
+    service = charge.get("servicename", "")
     texts = [text for name in _TEXTS if (text := word(charge, name))]
-    said = [(sku, text) for text in texts if read and (sku := read(text, service))]
+    said = [(sku, text) for text in texts if (sku := _sku(provider.slug, text, service))]
     return next((pair for pair in said if pair[0].token_kind), said[0] if said else (None, None))
 
 

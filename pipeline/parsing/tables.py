@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import SourceError
-from pipeline.parsing.csv_rows import sheet
+from pipeline.parsing.csv_rows import records
 from pipeline.provider import Reject
 
 HEAD_BYTES = 64 * 1024
@@ -60,25 +60,31 @@ def cells(content: bytes, wanted: Collection[str]) -> Cells:
 
 
 def _csv(content: bytes, wanted: Collection[str]) -> Cells:
-    lines = sheet(content)
-    slots = [(slot, name) for slot, name in enumerate(lines.header) if name in wanted]
-    second = next((n for n, row in enumerate(lines.cells) if _is_header(row, lines.header)), len(lines.cells))
-    refused = [
-        Reject(
-            line,
-            0,
-            None,
-            "second_header",
-            f"The line stands at or below a second header, on line {lines.lines[second]}: files were joined.",
-            "Keep the files apart, as they were delivered; the lines above it were read.",
-        )
-        for line in lines.lines[second:]
-    ]
-    rows = (
-        (line, {name: cell for slot, name in slots if (cell := row[slot].strip()) not in _NULLS})
-        for line, row in zip(lines.lines[:second], lines.cells[:second], strict=True)
-    )
-    return Cells(lines.header, rows, [*lines.rejects, *refused])
+    header, found = records(content)
+    slots = [(slot, name) for slot, name in enumerate(header) if name in wanted]
+    rows: list[tuple[int, dict[str, str]]] = []
+    rejects: list[Reject] = []
+    same: dict[str, str] = {}  # a cell that recurs is held once
+    second: int | None = None
+    for record in found:
+        if isinstance(record, Reject):
+            rejects.append(record)
+            continue
+        if second is None and _is_header(record.cells, header):
+            second = record.line
+        if second is not None:
+            rejects.append(_below(record.line, second))
+            continue
+        picked = ((name, record.cells[slot].strip()) for slot, name in slots)
+        row = {name: same.setdefault(cell, cell) for name, cell in picked if cell not in _NULLS}
+        rows.append((record.line, row))
+    return Cells(header, rows, rejects)
+
+
+def _below(line: int, second: int) -> Reject:
+    reason = f"The line stands at or below a second header, on line {second}: files were joined."
+    advice = "Keep the files apart, as they were delivered; the lines above it were read."
+    return Reject(line, 0, None, "second_header", reason, advice)
 
 
 def _is_header(row: list[str], header: tuple[str, ...]) -> bool:
