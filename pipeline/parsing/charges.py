@@ -1,12 +1,14 @@
 """Itemised bills, one charge a line, as rows of raw.cost: what the files of all clouds end with."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import msgspec
+import polars as pl
 
 from pipeline.errors import SourceError
 from pipeline.parsing.export_values import PULL_AGAIN, iso_instant, money
@@ -20,6 +22,7 @@ NOT_LLM = "other"
 MAX_WORD = 256
 _GROUPING = "+line_item+project_id"
 
+_PIECE_ROWS = 16 * 1024
 _JSON = msgspec.json.Encoder(order="sorted")
 
 Row = dict[str, Any]
@@ -31,9 +34,19 @@ def charges(table: Cells, kind: str, read: Callable[[Mapping[str, str]], Row]) -
     `kind` names the itemisation (cur, focus). What one file holds several times is several charges: the
     second of two lines that agree in everything but their money gets `copy` 2 among its dimensions.
     """
-    grouping = f"{kind}{_GROUPING}"
-    rows: list[Row] = []
-    rejects = list(table.rejects)
+    rejects: list[Reject] = []
+    rows = _rows(table, f"{kind}{_GROUPING}", read, rejects)
+    pieces = [parsed("raw.cost", [], [])]
+    while piece := list(islice(rows, _PIECE_ROWS)):
+        pieces.append(parsed("raw.cost", piece, []))
+    frame = pl.concat([piece.rows for piece in pieces])
+    rejects += table.rejects
+    return Parsed(frame, rejects, frame.height + len(rejects))
+
+
+def _rows(
+    table: Cells, grouping: str, read: Callable[[Mapping[str, str]], Row], rejects: list[Reject]
+) -> Iterator[Row]:
     copies: Counter[tuple[Any, ...]] = Counter()
     for line, cells in table.rows:
         try:
@@ -47,8 +60,7 @@ def charges(table: Cells, kind: str, read: Callable[[Mapping[str, str]], Row]) -
         if copies[key] > 1:
             told = as_json({**row["dimensions"], "copy": copies[key]})
         place = {"line": line, "position": 0, "is_empty": False, "grouping": grouping}
-        rows.append({**row, **place, "dimensions": told})
-    return parsed("raw.cost", rows, rejects)
+        yield {**row, **place, "dimensions": told}
 
 
 def missing_columns(table: Cells, names: Iterable[str]) -> list[Reject]:

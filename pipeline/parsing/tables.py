@@ -6,7 +6,7 @@ what its writer read, as far as a double can tell. Decimals and integers are exa
 
 import io
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -15,20 +15,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import SourceError
-from pipeline.parsing.csv_rows import records
+from pipeline.parsing.csv_rows import Record, records
 from pipeline.provider import Reject
 
 HEAD_BYTES = 64 * 1024
+_BATCH_ROWS = 16 * 1024
 _MAGIC = b"PAR1"
 _NULLS = ("", "NULL", "null")
 _AGAIN = "The file may be cut off or damaged: export or copy it again."
 
 
 class Cells(NamedTuple):
-    """Column names in lower case; lines (in Parquet: rows) from 1 with cells by name; what is no line."""
+    """Column names in lower case; lines (in Parquet: rows) from 1 with cells by name; what is no line.
+
+    Rows are read as they are asked for, once; `rejects` is whole when all of them are.
+    """
 
     header: tuple[str, ...]
-    rows: Iterable[tuple[int, dict[str, str]]]
+    rows: Iterator[tuple[int, dict[str, str]]]
     rejects: list[Reject]
 
 
@@ -56,15 +60,19 @@ def cells(content: bytes, wanted: Collection[str]) -> Cells:
     try:
         return _parquet(content, wanted) if is_parquet(content) else _csv(content, wanted)
     except SourceError as error:
-        return Cells((), (), [Reject(None, None, 0, error.code, error.reason, error.advice)])
+        return Cells((), iter(()), [Reject(None, None, 0, error.code, error.reason, error.advice)])
 
 
 def _csv(content: bytes, wanted: Collection[str]) -> Cells:
     header, found = records(content)
-    slots = [(slot, name) for slot, name in enumerate(header) if name in wanted]
-    rows: list[tuple[int, dict[str, str]]] = []
     rejects: list[Reject] = []
-    same: dict[str, str] = {}  # a cell that recurs is held once
+    return Cells(header, _picked(header, found, wanted, rejects), rejects)
+
+
+def _picked(
+    header: tuple[str, ...], found: Iterator[Record | Reject], wanted: Collection[str], rejects: list[Reject]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    slots = [(slot, name) for slot, name in enumerate(header) if name in wanted]
     second: int | None = None
     for record in found:
         if isinstance(record, Reject):
@@ -75,10 +83,8 @@ def _csv(content: bytes, wanted: Collection[str]) -> Cells:
         if second is not None:
             rejects.append(_below(record.line, second))
             continue
-        picked = ((name, record.cells[slot].strip()) for slot, name in slots)
-        row = {name: same.setdefault(cell, cell) for name, cell in picked if cell not in _NULLS}
-        rows.append((record.line, row))
-    return Cells(header, rows, rejects)
+        cells = ((name, record.cells[slot].strip()) for slot, name in slots)
+        yield record.line, {name: cell for name, cell in cells if cell not in _NULLS}
 
 
 def _below(line: int, second: int) -> Reject:
@@ -103,21 +109,24 @@ def _opened(content: bytes) -> pq.ParquetFile:
 
 def _parquet(content: bytes, wanted: Collection[str]) -> Cells:
     file = _opened(content)
-    names = [name for name in file.schema_arrow.names if name.lower() in wanted]
+    names = file.schema_arrow.names
+    rejects: list[Reject] = []
+    rows = _rows(file, [name for name in names if name.lower() in wanted], rejects)
+    return Cells(tuple(name.lower() for name in names), enumerate(rows, start=1), rejects)
+
+
+def _rows(file: pq.ParquetFile, names: list[str], rejects: list[Reject]) -> Iterator[dict[str, str]]:
+    """Yield the rows batch by batch; where the file breaks, what is left of it is one reject."""
+    read = 0
     try:
-        batches = list(file.iter_batches(columns=names)) if names else []
+        for batch in file.iter_batches(_BATCH_ROWS, columns=names) if names else ():
+            columns = [(name.lower(), _texts(batch.column(name))) for name in batch.schema.names]
+            read += batch.num_rows
+            for row in range(batch.num_rows):
+                yield {name: cell for name, texts in columns if (cell := texts[row]) not in _NULLS}
     except (pa.ArrowException, OSError) as error:
-        reason = f"The Parquet file breaks off or is damaged ({type(error).__name__})."
-        raise SourceError("broken_parquet", reason, _AGAIN) from None
-    header = tuple(name.lower() for name in file.schema_arrow.names)
-    return Cells(header, enumerate(_rows(batches), start=1), [])
-
-
-def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, str]]:
-    for batch in batches:
-        columns = [(name.lower(), _texts(batch.column(name))) for name in batch.schema.names]
-        for row in range(batch.num_rows):
-            yield {name: cell for name, texts in columns if (cell := texts[row]) not in _NULLS}
+        reason = f"The file breaks off or is damaged behind row {read} ({type(error).__name__})."
+        rejects.append(Reject(read + 1, 0, None, "broken_parquet", reason, _AGAIN))
 
 
 def _texts(column: pa.Array) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 
 from assets.close import close_month, load_settings
 from pipeline.period import Month
+from pipeline.preflight import check
 
 MONTH = Month.parse("2026-10")
 SONNET = "anthropic.claude-sonnet-4-6"
@@ -232,3 +233,20 @@ def test_a_focus_file_of_a_whole_cloud_meters_and_bills(closed: Closed, tmp_path
             "select rows_read, rows_kept, rows_quarantined from raw.file where kind = 'cost'"
         )
         assert counts.fetchall() == [(7, 7, 0)]
+
+
+def test_a_check_reads_the_columns_of_parquet_and_a_broken_file_is_set_aside(
+    closed: Closed, tmp_path: Path
+) -> None:
+    found = closed(
+        spans("aws.bedrock", SONNET),
+        ("cost", "cur-00001.parquet", as_parquet(BILL)),
+        ("cost", "broken.parquet", as_parquet(BILL)[:400]),
+    )
+
+    assert found["quarantine"].select("uri", "code").rows() == [("cost/broken.parquet", "broken_parquet")]
+    assert found["tieout"].filter(pl.col("component") == "billed")["usd"].to_list() == [Decimal("13.51")]
+    (tmp_path / "cost" / "broken.parquet").unlink()
+    assert [
+        p for p in check(load_settings(tmp_path / "tallystick.toml")) if p.where.startswith("source")
+    ] == []

@@ -232,6 +232,29 @@ def test_a_file_that_is_cut_anywhere_is_counted_never_raised(content: bytes) -> 
         assert found.read == found.rows.height + len(found.rejects)
 
 
+@pytest.mark.parametrize("content", [as_csv(PERIOD | {"BilledCost": "1", "ProviderName": "AWS"}).split(b"\n")[0],
+                                     as_parquet(*ALL)], ids=["csv", "parquet"])  # fmt: skip
+def test_a_file_without_charges_has_no_rows(content: bytes) -> None:
+    empty = pl.read_parquet(content).clear() if content.startswith(b"PAR1") else None
+    sink = io.BytesIO()
+    if empty is not None:
+        empty.write_parquet(sink)
+
+    found = parse(sink.getvalue() or content)
+
+    assert (found.read, found.rows.height) == (0, 0)
+
+
+def test_damage_in_the_middle_of_a_parquet_file_is_one_reject() -> None:
+    content = bytearray(as_parquet(*ALL))
+    content[8:200] = b"\xff" * 192
+
+    found = parse(bytes(content))
+
+    assert found.read == found.rows.height + len(found.rejects)
+    assert [(reject.line, reject.code) for reject in found.rejects] == [(1, "broken_parquet")]
+
+
 def test_a_cut_loses_no_whole_charge() -> None:
     content = as_csv(*ALL)
     ends = [n + 1 for n, byte in enumerate(content) if byte == ord("\n")]
