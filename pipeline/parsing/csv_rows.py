@@ -45,36 +45,19 @@ def header_of(head: bytes) -> frozenset[str]:
 
 def sheet(content: bytes) -> Sheet:
     """Return the records of a file; blank lines are skipped."""
-    header, found = records(content)
+    text = content.decode("utf-8-sig", "surrogateescape")
+    may_be_invalid = _INVALID.search(text) is not None
+    found = (record for record in _records(text) if record.cells or record.problem)
+    header = tuple(cell.strip().lower() for cell in next(found, Record(0, [])).cells)
     result = Sheet(header, [], [], [])
     for record in found:
-        if isinstance(record, Reject):
-            result.rejects.append(record)
+        problem = record.problem or _problem(record.cells, len(header), may_be_invalid)
+        if problem:
+            result.rejects.append(Reject(record.line, 0, None, *problem, _ADVICE))
         else:
             result.lines.append(record.line)
             result.cells.append(record.cells)
     return result
-
-
-def records(content: bytes) -> tuple[tuple[str, ...], Iterator[Record | Reject]]:
-    """Return the header in lower case, and one by one the records with as many cells, and what is none."""
-    found = (record for record in _records(content) if record.cells or record.problem)
-    header = tuple(cell.strip().lower() for cell in next(found, Record(0, [])).cells)
-    return header, _checked(found, len(header), not _is_utf8(content))
-
-
-def _is_utf8(content: bytes) -> bool:
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _checked(found: Iterator[Record], width: int, may_be_invalid: bool) -> Iterator[Record | Reject]:
-    for record in found:
-        problem = record.problem or _problem(record.cells, width, may_be_invalid)
-        yield Reject(record.line, 0, None, *problem, _ADVICE) if problem else record
 
 
 def _problem(cells: list[str], width: int, may_be_invalid: bool) -> tuple[str, str] | None:
@@ -85,12 +68,11 @@ def _problem(cells: list[str], width: int, may_be_invalid: bool) -> tuple[str, s
     return None
 
 
-def _records(content: bytes) -> Iterator[Record]:
-    """Yield the records of a file; with a broken quote in it every line stands alone."""
-    if _is_well_quoted(content):
-        yield from _quoted(content)
-    else:
-        text = content.decode("utf-8-sig", "surrogateescape")
+def _records(text: str) -> Iterator[Record]:
+    """Yield the records of a text; with a broken quote in it every line stands alone."""
+    try:
+        yield from list(_quoted(text))
+    except csv.Error:
         for number, line in enumerate(text.split("\n"), 1):
             try:
                 yield Record(number, next(csv.reader([line.rstrip("\r")], strict=True), []))
@@ -98,22 +80,8 @@ def _records(content: bytes) -> Iterator[Record]:
                 yield Record(number, [], ("bad_line", f"Not CSV: {error}."))
 
 
-def _lines(content: bytes) -> Iterator[str]:
-    """The lines of a file, decoded as they are read: all of it as text would take four times its size."""
-    return io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", "surrogateescape", newline="")
-
-
-def _is_well_quoted(content: bytes) -> bool:
-    try:
-        for _ in csv.reader(_lines(content), strict=True):
-            pass
-    except csv.Error:
-        return False
-    return True
-
-
-def _quoted(content: bytes) -> Iterator[Record]:
-    reader = csv.reader(_lines(content), strict=True)
+def _quoted(text: str) -> Iterator[Record]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     before = 0
     for cells in reader:
         yield Record(before + 1, cells)

@@ -127,33 +127,37 @@ def _seller(charge: Mapping[str, str]) -> _Seller:
     names = [charge[name].lower() for name in _SELLERS if name in charge]
     if not names:
         raise SourceError("missing_field", "No column names who sells the charge.", PULL_AGAIN)
-    name = next((name for name in names if name in _SOLD_BY), names[0])
     details = details_of(charge.get("skupricedetails", ""))
-    for provider, is_sole in _candidates(name, charge.get("servicename", "").lower()):
+    for provider, is_sole in _candidates(tuple(names), charge.get("servicename", "").lower()):
         sku, text = _read(provider, charge)
         if is_sole or (sku is not None and (sku.token_kind or sku.cost_type == "fee")):
             return _Seller(provider.slug, True, details.over(sku), text, provider.token_units)
-    slug = (
-        _SOLD_BY[name][0].slug
-        if name in _SOLD_BY
-        else re.sub(r"[^a-z0-9]+", "_", names[0]).strip("_") or "unknown"
-    )
     units = [charge.get(name, "") for _, name in _QUANTITIES]
     is_llm = (
         details.names_a_model
         or charge.get("servicesubcategory", "").lower() == _GENERATIVE
         or any(is_token_unit(unit) for unit in units)
     )
-    return _Seller(slug, is_llm, details.over(None))
+    return _Seller(_slug(names[0]), is_llm, details.over(None))
+
+
+def _slug(name: str) -> str:
+    known = _SOLD_BY.get(name)
+    return known[0].slug if known else re.sub(r"[^a-z0-9]+", "_", name).strip("_") or "unknown"
 
 
 @lru_cache(maxsize=4096)
-def _candidates(name: str, service: str) -> list[tuple[Provider, bool]]:
-    """Providers that may sell a service, and whether all of it is for models; where it is, first."""
-    found = _SOLD_BY.get(name, [])
-    sole = [(provider, True) for provider in found if _fits(service, provider.services)]
-    shared = [(provider, False) for provider in found if _fits(service, provider.shared_services)]
-    return [*sole, *shared]
+def _candidates(names: tuple[str, ...], service: str) -> list[tuple[Provider, bool]]:
+    """Providers that may sell a service, and whether all of it is for models; where it is, first.
+
+    The first name is the seller. A later one (publisher, who sends the invoice) counts for services that a
+    provider is known to sell under their name: so models of others on Bedrock are Bedrock's.
+    """
+    first, others = _SOLD_BY.get(names[0], []), [p for name in names[1:] for p in _SOLD_BY.get(name, [])]
+    named = [(p, True) for p in others if p.issuers and _fits(service, p.services)]
+    sole = [(p, True) for p in first if _fits(service, p.services)]
+    shared = [(p, False) for p in first if _fits(service, p.shared_services)]
+    return [*named, *sole, *shared]
 
 
 @lru_cache(maxsize=4096)

@@ -4,9 +4,10 @@ A double of Parquet is written with the shortest digits that give it back (0.1, 
 what its writer read, as far as a double can tell. Decimals and integers are exact.
 """
 
+import csv
 import io
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -15,13 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import SourceError
-from pipeline.parsing.csv_rows import Record, records
+from pipeline.parsing.csv_rows import sheet
 from pipeline.provider import Reject
 
 HEAD_BYTES = 64 * 1024
 _BATCH_ROWS = 16 * 1024
 _MAGIC = b"PAR1"
 _NULLS = ("", "NULL", "null")
+_LINE = "Correct the line, or export the file again."
 _AGAIN = "The file may be cut off or damaged: export or copy it again."
 
 
@@ -64,27 +66,58 @@ def cells(content: bytes, wanted: Collection[str]) -> Cells:
 
 
 def _csv(content: bytes, wanted: Collection[str]) -> Cells:
-    header, found = records(content)
+    if not _is_sound(content):
+        lines = sheet(content)
+        found = zip(lines.lines, lines.cells, strict=True)
+        return Cells(lines.header, _picked(lines.header, found, wanted, lines.rejects), lines.rejects)
+    reader = _reader(content)
+    header = tuple(cell.strip().lower() for cell in next((cells for cells in reader if cells), []))
     rejects: list[Reject] = []
-    return Cells(header, _picked(header, found, wanted, rejects), rejects)
+    return Cells(header, _picked(header, _numbered(reader), wanted, rejects), rejects)
+
+
+def _reader(content: bytes) -> Any:
+    """A reader that decodes as it goes: all of a file as text would take four times its size."""
+    return csv.reader(io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline=""), strict=True)
+
+
+def _is_sound(content: bytes) -> bool:
+    """Whether the file is UTF-8 and every quote in it is closed; else lines must be told apart one by one."""
+    try:
+        for _ in _reader(content):
+            pass
+    except (csv.Error, UnicodeDecodeError):
+        return False
+    return True
+
+
+def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
+    before = reader.line_num
+    for cells in reader:
+        if cells:
+            yield before + 1, cells
+        before = reader.line_num
 
 
 def _picked(
-    header: tuple[str, ...], found: Iterator[Record | Reject], wanted: Collection[str], rejects: list[Reject]
+    header: tuple[str, ...],
+    found: Iterable[tuple[int, list[str]]],
+    wanted: Collection[str],
+    rejects: list[Reject],
 ) -> Iterator[tuple[int, dict[str, str]]]:
     slots = [(slot, name) for slot, name in enumerate(header) if name in wanted]
     second: int | None = None
-    for record in found:
-        if isinstance(record, Reject):
-            rejects.append(record)
-            continue
-        if second is None and _is_header(record.cells, header):
-            second = record.line
+    for line, row in found:
+        if second is None and _is_header(row, header):
+            second = line
         if second is not None:
-            rejects.append(_below(record.line, second))
-            continue
-        cells = ((name, record.cells[slot].strip()) for slot, name in slots)
-        yield record.line, {name: cell for name, cell in cells if cell not in _NULLS}
+            rejects.append(_below(line, second))
+        elif len(row) != len(header):
+            reason = f"The line has {len(row)} cells, the header {len(header)}."
+            rejects.append(Reject(line, 0, None, "bad_line", reason, _LINE))
+        else:
+            cells = ((name, row[slot].strip()) for slot, name in slots)
+            yield line, {name: cell for name, cell in cells if cell not in _NULLS}
 
 
 def _below(line: int, second: int) -> Reject:
@@ -94,9 +127,7 @@ def _below(line: int, second: int) -> Reject:
 
 
 def _is_header(row: list[str], header: tuple[str, ...]) -> bool:
-    return row[0].strip().lower() == header[0] and all(
-        cell.strip().lower() == name for cell, name in zip(row, header, strict=True)
-    )
+    return row[0].strip().lower() == header[0] and tuple(cell.strip().lower() for cell in row) == header
 
 
 def _opened(content: bytes) -> pq.ParquetFile:

@@ -82,6 +82,16 @@ CHARGES = {
         {**PERIOD, "ServiceProviderName": "Anthropic", "InvoiceIssuerName": "AWS", "ServiceName": "Claude API",
          "ChargeCategory": "Tax", "BilledCost": "1.9", "InvoiceId": ""},
         ("anthropic", None, None, None, "tax", None, None, Decimal("1.9"))),
+    "another seller, through a cloud's marketplace": (
+        {**SOLORA, "InvoiceIssuerName": "Amazon Web Services, Inc.", "ServiceName": "Solora API", "BilledCost": "3",
+         "ConsumedQuantity": "100", "SkuPriceDetails": '{"ModelId": "solora-2", "TokenDirection": "Output"}'},
+        ("solora_ai", "solora-2", "output", None, "tokens", Decimal(100), "Tokens", Decimal(3))),
+    "a model of others on Bedrock": (
+        {**PERIOD, "ServiceProviderName": "Anthropic", "HostProviderName": "AWS", "BilledCost": "2.2",
+         "ServiceName": "Claude Haiku 4.5 (Amazon Bedrock Edition)", "ConsumedQuantity": "2",
+         "SkuMeter": "USE1-MP:USE1_InputTokenCount-Units", "ConsumedUnit": "1M tokens"},
+        ("aws.bedrock", "anthropic.claude-haiku-4-5-20251001-v1:0", "input_uncached", "standard", "tokens",
+         Decimal(2), "1M tokens", Decimal("2.2"))),
     "a credit": (
         {**AWS, "ServiceName": "Amazon Bedrock", "ChargeCategory": "Credit", "BilledCost": "-5",
          "x_UsageType": "USE1-NovaPro-input-tokens", "ConsumedQuantity": "9", "ConsumedUnit": "1K tokens"},
@@ -203,6 +213,14 @@ def test_a_bad_charge_is_refused_alone(name: str, value: str, code: str, words: 
     assert (reject.line, reject.code) == (3, code)
     assert words in reject.reason
     assert reject.advice
+
+
+def test_a_broken_quote_or_byte_costs_its_own_line_only() -> None:
+    good = as_csv(*[CHARGES["a credit"][0]] * 3).splitlines(keepends=True)
+    for spoilt in (b'"Amazon' + good[2][3:], good[2].replace(b"Amazon", b"\xff"), b"1,2\r\n"):
+        found = parse(b"".join([*good[:2], spoilt, good[3]]))
+        assert found.rows["line"].to_list() == [2, 4]
+        assert [reject.line for reject in found.rejects] == [3]
 
 
 def test_a_missing_column_is_named() -> None:
