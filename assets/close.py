@@ -131,7 +131,8 @@ def facts(config: Settings, month: Month) -> tuple[Calls, Meters, Rules]:
     with Warehouse.open(config.warehouse_file) as warehouse:
         raw = _raw(warehouse)
         calls = _calls(config, month, warehouse, raw)
-    meters = meter(raw["raw.usage"], raw["raw.request"], raw["raw.invoice"], raw["raw.file"], config, month)
+    own = (raw["raw.usage"], raw["raw.request"], raw["raw.invoice"], raw["raw.file"])
+    meters = meter(*own, config, month, cost=raw["raw.cost"])
     return calls, meters, drift_rules(config, Registries(CAUSES, PROVIDERS))
 
 
@@ -186,12 +187,9 @@ def _calls(config: Settings, month: Month, warehouse: Warehouse, raw: dict[str, 
     """Resolve the month's spans trace by trace, in batches of whole traces."""
     start, end = month.window(_MARGIN)
     where = "ended_at >= $start and ended_at < $end and hash(trace_id) % $batches = $batch"
-    known = pl.concat(
-        [
-            raw[name].select("provider", "account", "model")
-            for name in ("raw.usage", "raw.request", "raw.invoice")
-        ]
-    ).drop_nulls()
+    counted = (pl.col("cost_type") == "tokens") & pl.col("quantity").is_not_null()
+    frames = [raw["raw.usage"], raw["raw.request"], raw["raw.cost"].filter(counted), raw["raw.invoice"]]
+    known = pl.concat([frame.select("provider", "account", "model") for frame in frames]).drop_nulls()
     known = with_model(known, config).unique().sort(pl.all())
     context = Context(settings=config, known_models=known)
     count = warehouse.query(

@@ -8,16 +8,16 @@ import polars as pl
 from pipeline.findings import assemble
 from pipeline.metering.bill_findings import (
     long_periods,
+    not_llm,
     restated,
     unknown_currencies,
     without_detail,
     wrong_arithmetic,
 )
-from pipeline.metering.coverage import incomplete
+from pipeline.metering.cost_lines import cost_lines
 from pipeline.metering.quantities import in_tokens
-from pipeline.metering.restatement import finest, has, latest, latest_invoices, pull_order, reach_of
-from pipeline.metering.restatement_findings import COST, disagreeing, shrinking
-from pipeline.metering.zones import is_in, local_day
+from pipeline.metering.restatement import latest_invoices
+from pipeline.metering.zones import local_day
 from pipeline.models import with_model, with_tier
 from pipeline.money import quantize
 from pipeline.period import Month
@@ -25,8 +25,8 @@ from pipeline.settings import Settings
 from schemas.core import Billed, Unmapped
 from schemas.types import ALL, TOKEN_KINDS
 
-_CENT = Decimal("0.01")
-"""Groupings of one day's cost may differ by what rounding each row leaves."""
+_NAMED = ("fee", "credit", "tax", "adjustment")
+"""Cost types that are categories of charges by the same name; all other rows charge usage."""
 
 _USD = pl.Decimal(38, 12)
 _CHARGE = (
@@ -63,7 +63,7 @@ def bill(
     The inputs are raw.cost, raw.invoice and raw.file. An invoice belongs to the month in which its period
     starts. Dollars of other currencies take `settings.exchange_rates`; without a rate they are null.
     """
-    costs, cost_findings = _costs(cost, files, month)
+    costs, cost_findings = cost_lines(cost, files, month)
     current = latest_invoices(invoices, files)
     starts = pl.col("period_start_on").is_between(month.first_day, month.next.first_day, closed="left")
     lines = current.rows.filter(starts)
@@ -82,34 +82,15 @@ def bill(
         unknown_currencies(billed, month),
         wrong_arithmetic(billed, month),
         without_detail(billed, month),
+        not_llm(cost, month),
     ]
     return Bills(billed, _unmapped(charges, month), assemble(findings))
 
 
-def _costs(cost: pl.DataFrame, files: pl.DataFrame, month: Month) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The month's cost rows of the pulls and groupings that count, and the findings."""
-    monthly = cost.filter(is_in(month, pl.col("bucket_start_at"))).with_columns(
-        endpoint=pl.lit("costs"), measure=pl.col("amount").fill_null(0)
-    )
-    current = latest(monthly, pull_order(files, reach_of(cost)))
-    detail = [has("line_item", "description"), has("project_id", "workspace_id")]
-    chosen = finest(current.rows, detail, pl.lit(_CENT, _USD))
-    findings = [
-        shrinking(current.shrunk, month, COST),
-        disagreeing(chosen.disagreeing, month, COST),
-        incomplete(
-            chosen.rows.unique(["provider", "account", "bucket_start_at"]),
-            month,
-            "incomplete_cost_export",
-            "The cost export",
-        ),
-    ]
-    return chosen.rows.filter(~pl.col("is_empty")), assemble(findings)
-
-
 def _from_costs(rows: pl.DataFrame) -> pl.DataFrame:
     is_credit = (pl.col("cost_type") == "unknown") & (pl.col("amount") < 0)
-    category = pl.when(pl.col("cost_type") == "fee").then(pl.lit("fee"))
+    is_named = pl.col("cost_type").is_in(_NAMED)
+    category = pl.when(is_named).then("cost_type")
     return rows.with_columns(
         origin=pl.lit("cost"),
         invoice_id=pl.lit(None, pl.String),

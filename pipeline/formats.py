@@ -6,13 +6,14 @@ from functools import partial
 from pipeline.consoles import CONSOLES
 from pipeline.errors import SourceError
 from pipeline.gateways import GATEWAYS
-from pipeline.parsing import invoice, request_table
+from pipeline.parsing import focus, invoice, request_table
 from pipeline.parsing.raw_rows import parsed
 from pipeline.provider import ExportFormat, Parsed
 from pipeline.providers import PROVIDERS
 
 FORMATS: tuple[ExportFormat, ...] = (
     *(export for provider in PROVIDERS for export in provider.formats),
+    focus.FORMAT,
     *invoice.FORMATS,
     request_table.FORMAT,
     *CONSOLES,

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.findings import assemble
+from pipeline.metering.cost_meter import cost_days, cost_rows
 from pipeline.metering.coverage import incomplete
 from pipeline.metering.invoice_meter import invoice_rows
 from pipeline.metering.negatives import negative, without_negatives
@@ -33,24 +34,30 @@ class Meters(NamedTuple):
     findings: pl.DataFrame
 
 
-def meter(  # noqa: PLR0913, PLR0917 - the four raw tables that it reads, and what decides
+def meter(  # noqa: PLR0913, PLR0917 - the five raw tables that it reads, and what decides
     usage: pl.DataFrame,
     requests: pl.DataFrame,
     invoices: pl.DataFrame,
     files: pl.DataFrame,
     settings: Settings,
     month: Month,
+    *,
+    cost: pl.DataFrame,
 ) -> Meters:
-    """Return the month's meter of every account: its usage export, else its request log, else its invoices.
+    """Return the month's meter of every account.
 
-    The inputs are raw.usage, raw.request, raw.invoice and raw.file. No account has two meters, no traffic is
-    added twice, and a time step without a row is covered and zero only where `coverage` says so.
+    It is the account's usage export, else its request log, else the quantities of its cost export, else those
+    of its invoices. The inputs are raw.usage, raw.request, raw.invoice, raw.file and raw.cost. No account has
+    two meters, no traffic is added twice, and a time step without a row is covered and zero only where
+    `coverage` says so.
     """
     exported, findings = usage_rows(usage, files, settings, month)
     logged = request_rows(requests, files, settings, month)
     log_days = request_days(requests, month).join(exported, on=_ACCOUNT, how="anti")
-    billed = invoice_rows(invoices, files, settings, month)
-    billed = billed.join(exported, on=_ACCOUNT, how="anti").join(log_days, on=_ACCOUNT, how="anti")
+    metered = pl.concat([exported.select(_ACCOUNT), log_days.select(_ACCOUNT)])
+    charged = cost_rows(cost, files, settings, month).join(metered, on=_ACCOUNT, how="anti")
+    metered = pl.concat([metered, charged.select(_ACCOUNT)])
+    billed = invoice_rows(invoices, files, settings, month).join(metered, on=_ACCOUNT, how="anti")
     parts = [
         _steps(exported, "usage", pl.col("endpoint"), pl.col("grouping")),
         _steps(
@@ -59,12 +66,14 @@ def meter(  # noqa: PLR0913, PLR0917 - the four raw tables that it reads, and wh
             pl.lit(ALL),
             pl.lit("request"),
         ),
+        _steps(charged, "cost", pl.lit(ALL), pl.lit("cost")),
         _steps(billed, "invoice", pl.lit(ALL), pl.lit("invoice")),
     ]
     rows = pl.concat(parts)
     filled = rows.filter(~pl.col("is_empty"))
     cells = _cells(filled)
-    covered = pl.concat([rows.select(*_STEP, "bucket_end_at", "grouping"), _log_coverage(log_days)])
+    days = [_days(log_days, "requests", "request"), _days(cost_days(cost, charged, month), "cost", "cost")]
+    covered = pl.concat([rows.select(*_STEP, "bucket_end_at", "grouping"), *days])
     return Meters(
         without_negatives(cells)
         .with_columns(month=pl.lit(str(month)))
@@ -100,14 +109,14 @@ def _steps(rows: pl.DataFrame, name: str, endpoint: pl.Expr, grouping: pl.Expr) 
     )
 
 
-def _log_coverage(days: pl.DataFrame) -> pl.DataFrame:
+def _days(days: pl.DataFrame, name: str, grouping: str) -> pl.DataFrame:
     return days.select(
         *_ACCOUNT,
         pl.lit(ALL).alias("endpoint"),
-        pl.lit("requests").alias("meter"),
+        pl.lit(name).alias("meter"),
         "bucket_start_at",
         "bucket_end_at",
-        pl.lit("request").alias("grouping"),
+        pl.lit(grouping).alias("grouping"),
     )
 
 

@@ -12,6 +12,7 @@ from pipeline.anatomy import anatomy
 from pipeline.bills import Bills, bill
 from pipeline.calls import Calls
 from pipeline.cause import Cause
+from pipeline.metering.unit_findings import unit_errors
 from pipeline.meters import Meters, meter
 from pipeline.period import Month
 from pipeline.pricing import expected_rates
@@ -49,13 +50,16 @@ def month_tables(
     Raises:
         BalanceError: a bridge does not add up; always a bug.
     """
-    meters = meter(raw["raw.usage"], raw["raw.request"], raw["raw.invoice"], raw["raw.file"], settings, month)
+    own = (raw["raw.usage"], raw["raw.request"], raw["raw.invoice"], raw["raw.file"])
+    meters = meter(*own, settings, month, cost=raw["raw.cost"])
     bills = bill(raw["raw.cost"], raw["raw.invoice"], raw["raw.file"], settings, month)
     result = explain_drift(calls, meters, str(month), drift_rules(settings, registries))
     rates = expected_rates(result.bridge, month, settings, registries.providers)
     parts = _Parts(calls, meters, bills, result)
     tables = _facts(parts, month) | _money(parts, rates, month)
     tables["recon.anatomy"] = anatomy(calls.calls, month, settings, registries.providers)
+    units = unit_errors(bills.billed, meters.metered, settings, registries.providers, month)
+    tables["recon.finding"] = pl.concat([tables["recon.finding"], units])
     tables["recon.finding"] = _findings(settings, month, raw, tables, parts)
     tables["report.close"] = close_row(settings, month, {**raw, **tables})
     return tables

@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 from pipeline.errors import SourceError
 from pipeline.formats import by_name, detect
+from pipeline.intake.file_rows import MAX_EXPORT_BYTES
+from pipeline.parsing.tables import head_of, is_parquet
 from pipeline.providers import PROVIDERS
 from pipeline.settings import Settings, Source
-from pipeline.storage import list_files, read_head
+from pipeline.storage import StoredFile, list_files, read_head
 
 
 class Problem(NamedTuple):
@@ -52,7 +54,7 @@ def _source(settings: Settings, source: Source) -> Iterator[Problem]:
         if source.format:
             by_name(source.format)
         else:
-            detect(read_head(newest.path), source.kind, newest.path.name)
+            detect(_head(newest), source.kind, newest.path.name)
     except SourceError as error:
         yield Problem("error", where, f"{newest.uri}: {error.reason}", error.advice)
     except OSError as error:
@@ -64,6 +66,12 @@ def _source(settings: Settings, source: Source) -> Iterator[Problem]:
         )
 
 
+def _head(file: StoredFile) -> bytes:
+    """What formats are detected by; the columns of Parquet stand at its end."""
+    head = read_head(file.path)
+    return head_of(read_head(file.path, MAX_EXPORT_BYTES)) if is_parquet(head) else head
+
+
 def _kinds(settings: Settings) -> Iterator[Problem]:
     kinds = {source.kind for source in settings.sources}
     if "traces" not in kinds:
@@ -71,10 +79,10 @@ def _kinds(settings: Settings) -> Iterator[Problem]:
             "warning", "sources", "There are no traces: everything metered will be uninstrumented.",
             "Add a source of kind traces.",
         )  # fmt: skip
-    if not kinds & {"usage", "requests", "invoice"}:
+    if not kinds & {"usage", "requests", "cost", "invoice"}:
         yield Problem(
             "error", "sources", "There is no meter: traced tokens have nothing to be compared with.",
-            "Add a source of kind usage, requests or invoice.",
+            "Add a source of kind usage, requests, cost or invoice.",
         )  # fmt: skip
     if not kinds & {"cost", "invoice"}:
         yield Problem(

@@ -45,6 +45,20 @@ class ExportFormat:
     """Read the whole decompressed file. No paths, no network, no clock."""
 
 
+class Sku(NamedTuple):
+    """What the text of a SKU on a bill says."""
+
+    model: str | None
+    token_kind: str | None
+    service_tier: str | None
+    cost_type: str
+    """tokens, fee or unknown."""
+
+
+SkuReader = Callable[[str, str], Sku | None]
+"""Reads the text of a SKU, and the name of the service or product; null when it names no usage of a model."""
+
+
 @dataclass(frozen=True)
 class Provider:
     """Who meters and bills: facts with their source, no behaviour beyond its own formats."""
@@ -67,5 +81,15 @@ class Provider:
     billing_timezone: str = "UTC"
     prices_id: str | None = None
     """Id of the provider in genai-prices; null when it has none."""
+    issuers: tuple[str, ...] = ()
+    """Names of the seller in FOCUS files, in lower case; without any, its title sells nothing but models."""
+    services: tuple[str, ...] = ("*",)
+    """Globs of service names, in lower case, all of whose charges are for models."""
+    shared_services: tuple[str, ...] = ()
+    """Globs of services that sell other things too: only charges whose SKU can be read are for models."""
+    sku: SkuReader | None = None
+    """Reads its SKU texts on bills that are not its own cost export."""
+    token_units: Mapping[str, str] = field(default_factory=dict)
+    """Bare unit word on a line whose SKU counts tokens, in lower case -> the unit in tokens."""
     cache_writes: tuple[str, ...] = ()
     """Token kinds in which its meter counts cache writes; lumped writes are split over these."""

@@ -156,7 +156,8 @@ class _MeterPlace(Monthly):
     account: str = column("Provider account.")
     scope: str = column("Place where traced and metered can meet.")
     meter: str = column(
-        "usage, requests or invoice: which source metered.", isin=["usage", "requests", "invoice"]
+        "usage, requests, cost or invoice: which source metered.",
+        isin=["usage", "requests", "cost", "invoice"],
     )
     endpoint: str = column("completions, embeddings, messages; `all` when the meter does not tell.")
     model: str = column("Model as metered, aliases resolved; `all` when not told apart.")
@@ -191,7 +192,7 @@ class Coverage(Monthly):
     provider: str = column("Slug of the provider.")
     account: str = column("Provider account.")
     endpoint: str = column("completions, embeddings, messages or all.")
-    meter: str = column("usage, requests or invoice.")
+    meter: str = column("usage, requests, cost or invoice.")
     grouping: str = column("Grouping that was chosen for the step.")
     bucket_start_at: Instant = column("First instant of the time step.")
     bucket_end_at: Instant = column("First instant after the time step.")

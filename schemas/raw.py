@@ -172,10 +172,12 @@ class Cost(_Raw):
     model: str = maybe("Model that the SKU text or the row names.")
     token_kind: str = maybe("Token kind that the SKU text or the row names; null for fees and unknown SKUs.")
     service_tier: str = maybe("Tier in the provider's words.")
-    cost_type: str = column("tokens, fee or unknown.")
+    cost_type: str = column(
+        "tokens, fee, credit, tax, adjustment or unknown; `other` for a charge that is for no model."
+    )
     dimensions: str = column("JSON object of all dimensions as sent, keys sorted: part of the row's key.")
     quantity: Quantity = maybe("Billed quantity, where sent.")
-    quantity_unit: str = maybe("Unit of the quantity as sent.")
+    quantity_unit: str = maybe("Unit of the quantity as sent; a bare one in the words of what it counts.")
     amount: Amount = maybe("Amount in the row's currency; null on empty buckets.")
     currency: str = maybe("ISO 4217 code, upper case.")
 

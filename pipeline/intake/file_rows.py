@@ -11,6 +11,7 @@ from pipeline.errors import SourceError
 from pipeline.formats import by_name, detect
 from pipeline.intake.decoding import DecodeOptions, decode
 from pipeline.intake.manifest import TABLE_OF_KIND, Offered
+from pipeline.parsing.tables import head_of, is_parquet
 from pipeline.provider import ExportFormat, Reject
 from pipeline.storage import Content, open_content, read_head, read_lines
 
@@ -70,7 +71,8 @@ def _pieces(
     head = stream.peek(_HEAD_BYTES)
     if head.startswith(_UTF16):
         raise SourceError("utf16", "The file is UTF-16 text.", "Save it as UTF-8, and land again.")
-    if b"\0" in head[:_HEAD_BYTES]:
+    is_table = is_parquet(head) and offered.source.kind != "traces"
+    if b"\0" in head[:_HEAD_BYTES] and not is_table:
         raise SourceError(
             "binary_file",
             "The file holds binary data, not text.",
@@ -124,7 +126,7 @@ def _export(offered: Offered, content: Content, stream: io.BufferedReader) -> It
         if not content.broken:
             raise SourceError("empty_file", "The file is empty.", _AGAIN)
         return
-    export = _format_of(offered, data[:_HEAD_BYTES])
+    export = _format_of(offered, head_of(data))
     try:
         parsed = export.parse(data)
     except _PARSER_ERRORS as error:

@@ -3,6 +3,8 @@
 import polars as pl
 
 from pipeline.findings import assemble, finding
+from pipeline.metering.zones import is_in
+from pipeline.parsing.charges import NOT_LLM
 from pipeline.parsing.invoice_lines import DIFFERENCE
 from pipeline.period import Month
 
@@ -99,6 +101,36 @@ def unknown_currencies(billed: pl.DataFrame, month: Month) -> pl.DataFrame:
                 account=account,
             )
             for provider, account, currency, rows, amount in sums.rows()
+        ]
+    )
+
+
+def not_llm(cost: pl.DataFrame, month: Month) -> pl.DataFrame:
+    """Return a finding per account and currency of what its cost files charge for no model."""
+    place = ["provider", "account", "currency"]
+    largest = pl.col("line_item").sort_by(pl.col("amount").abs(), descending=True).unique(maintain_order=True)
+    sums = (
+        cost.filter((pl.col("cost_type") == NOT_LLM) & is_in(month, pl.col("bucket_start_at")))
+        .group_by("line_item", *place)
+        .agg(rows=pl.len(), amount=pl.col("amount").sum())
+        .sort("line_item", *place, nulls_last=True)
+        .group_by(place)
+        .agg(pl.col("rows", "amount").sum(), names=largest.drop_nulls().head(3))
+        .sort(place)
+    )
+    return assemble(
+        [
+            finding(
+                str(month),
+                "not_llm_cost",
+                "note",
+                f"{rows:,} rows over {amount:,.2f} {currency} in the cost files of {provider} account "
+                f"'{account}' are for no model ({', '.join(names)}): they are no part of the bill here.",
+                "Nothing to do, unless one of these services sells models: then report its name.",
+                provider=provider,
+                account=account,
+            )
+            for provider, account, currency, rows, amount, names in sums.rows()
         ]
     )
 

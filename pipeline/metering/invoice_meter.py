@@ -23,13 +23,19 @@ def invoice_rows(
     Periods that overlap are one, so that no call lies in two of them and none between them.
     """
     starts = pl.col("period_start_on").is_between(month.first_day, month.next.first_day, closed="left")
-    lines = latest_invoices(invoices, files).rows.filter(starts).with_columns(tokens=in_tokens().round(0))
-    lines = lines.filter(
-        pl.col("tokens").is_not_null()
-        & pl.col("token_kind").is_in(TOKEN_KINDS).fill_null(value=False)
-        & (pl.col("category") == "usage")
+    lines = latest_invoices(invoices, files).rows.filter(starts & (pl.col("category") == "usage"))
+    return metered_lines(lines, settings)
+
+
+def metered_lines(lines: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Return the lines with a quantity of tokens of a known kind, in core words, each with its period.
+
+    The first day billed and the first no longer billed are `period_start_on` and `period_end_on`.
+    """
+    counted = lines.with_columns(tokens=in_tokens().round(0)).filter(
+        pl.col("tokens").is_not_null() & pl.col("token_kind").is_in(TOKEN_KINDS).fill_null(value=False)
     )
-    lines = _with_whole_periods(lines)
+    lines = _with_whole_periods(counted)
     told = {name: pl.col(name).is_not_null().any().over(_ACCOUNT) for name in ("model", "service_tier")}
     rows = lines.with_columns(
         pl.when(told["model"]).then(pl.col("model").fill_null("unknown")).otherwise(pl.lit(ALL)),

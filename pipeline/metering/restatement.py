@@ -10,6 +10,9 @@ PLACE = ["provider", "account", "endpoint"]
 STEP = [*PLACE, "grouping", "bucket_start_at", "bucket_end_at"]
 """A time step of a grouping: what a newer pull replaces as a whole."""
 
+ITEMISATIONS = ("cur", "focus")
+"""First words of the groupings of itemised bills."""
+
 _DAY = [*PLACE, "billing_day"]
 _SERIES = [*_DAY, "grouping", "width"]
 
@@ -82,11 +85,13 @@ def finest(rows: pl.DataFrame, detail: list[pl.Expr], tolerance: pl.Expr) -> Fin
     """Keep, for each endpoint and billing day, the finest grouping that holds all of the day's traffic.
 
     `detail` ranks groupings, the first first, true before false; then the shorter time step, then the name.
+    The charges of an itemised bill are one series, whatever the length of their periods.
     Complete is what reaches the largest total of the day within the tolerance.
     """
+    width = pl.col("bucket_end_at") - pl.col("bucket_start_at")
     with_series = rows.with_columns(
         billing_day=local_day(pl.col("bucket_start_at")),
-        width=(pl.col("bucket_end_at") - pl.col("bucket_start_at")).dt.total_seconds(),
+        width=pl.when(is_itemised()).then(0).otherwise(width.dt.total_seconds()),
     )
     series = (
         with_series.group_by(_SERIES)
@@ -106,6 +111,11 @@ def finest(rows: pl.DataFrame, detail: list[pl.Expr], tolerance: pl.Expr) -> Fin
         with_series.join(chosen.select(_SERIES), on=_SERIES, how="semi"),
         both.select(*_DAY, "grouping", "grouping_wanted", kept="measure", finer="measure_wanted"),
     )
+
+
+def is_itemised() -> pl.Expr:
+    """Whether rows are of an itemised bill, which has every charge once."""
+    return pl.col("grouping").str.split("+").list.first().is_in(ITEMISATIONS)
 
 
 def has(*dimensions: str) -> pl.Expr:

@@ -1,5 +1,6 @@
-"""Google's Vertex AI: read from traces, per-request meters and invoice manifests."""
+"""Google's Vertex AI: read from traces, per-request meters, FOCUS bills and invoice manifests."""
 
+from pipeline.parsing import google_skus
 from pipeline.provider import Provider
 
 _NAMES = (
@@ -19,5 +20,10 @@ PROVIDER = Provider(
     tiers={"on_demand": "standard", "default": "standard"},
     billing_timezone="America/Los_Angeles",  # Cloud Billing dates usage in US Pacific time
     prices_id="google",
+    issuers=("google cloud", "google", "google cloud platform", "gcp"),
+    services=(),
+    shared_services=("vertex ai", "cloud vertex ai"),
+    sku=google_skus.sku,
+    token_units=google_skus.TOKEN_UNITS,
     cache_writes=("cache_write_other",),
 )

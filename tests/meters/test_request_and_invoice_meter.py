@@ -13,9 +13,10 @@ OCTOBER = Month(2026, 10)
 
 
 @pytest.fixture
-def metered(usage, requests, invoices, files):
+def metered(usage, requests, cost, invoices, files):
     def build(**raw):
-        empty = {"usage": usage(), "requests": requests(), "invoices": invoices(), "files": files()}
+        empty = {"usage": usage(), "requests": requests(), "cost": cost(), "invoices": invoices()}
+        empty["files"] = files()
         found = meter(**{**empty, **raw}, settings=Settings(), month=OCTOBER)
         for name, frame in zip(("metered", "coverage", "request"), found[:3], strict=True):
             BY_NAME[f"core.{name}"].contract.validate(frame)

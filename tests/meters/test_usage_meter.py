@@ -24,7 +24,8 @@ def _empty(name: str) -> pl.DataFrame:
 
 def _meter(usage, files=None, config=None):
     files = _empty("raw.file") if files is None else files
-    found = meter(usage, _empty("raw.request"), _empty("raw.invoice"), files, config or Settings(), OCTOBER)
+    own = (usage, _empty("raw.request"), _empty("raw.invoice"), files)
+    found = meter(*own, config or Settings(), OCTOBER, cost=_empty("raw.cost"))
     BY_NAME["core.metered"].contract.validate(found.metered)
     BY_NAME["core.coverage"].contract.validate(found.coverage)
     return found

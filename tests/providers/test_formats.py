@@ -53,6 +53,19 @@ FILES = {
     ],
     "invoice_json": [json.dumps(HEADER).encode(), json.dumps({"invoices": [HEADER]}, indent=2).encode()],
     "invoice_csv": [b'"invoice_id",Issuer,amount\nA1,X,3\n', b"\xef\xbb\xbfamount,invoice_id\r\n3,A1\r\n"],
+    "aws_cost_and_usage": [
+        b"identity_line_item_id,line_item_usage_type,line_item_unblended_cost\n",
+        b"\xef\xbb\xbfidentity/LineItemId,bill/InvoiceId,lineItem/UsageType\r\n",
+    ],
+    "bedrock_invocation_log": [
+        b'{"schemaType":"ModelInvocationLog","input":{"inputBodyJson":{"model":"m","started_at":1}}}\n',
+        b'2026-10-01T00:00:00.000Z {"schemaType":"ModelInvocationLog"}\n',
+        b'[{"schemaType": "ModelInvocationLog"}]',
+    ],
+    "focus": [
+        b'"BilledCost","ChargeCategory","ChargePeriodStart","InvoiceId"\n',
+        b"\xef\xbb\xbfInvoiceId,ChargeCategory,chargeperiodstart,BILLEDCOST\r\n",
+    ],
     "request_table_csv": [
         b"model,started_at,input\nm,2026-10-01T00:00:00Z,1\n",
         b"\xef\xbb\xbfstarted_at,output,model\r\n",

@@ -1,6 +1,9 @@
-"""Amazon Bedrock: read from traces, per-request meters and invoice manifests."""
+"""Amazon Bedrock: cost and usage reports, invocation logs, its words for models and tiers."""
 
 from pipeline.provider import Provider
+from pipeline.providers.aws_bedrock import cost_and_usage, invocation_log
+from pipeline.providers.aws_bedrock.models import ALIASES
+from pipeline.providers.aws_bedrock.usage_types import TOKEN_UNITS, sku
 
 _NAMES = (
     "af-south-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 "
@@ -15,6 +18,7 @@ _SERVICES = ("bedrock-runtime", "bedrock-runtime-fips", "bedrock-agent-runtime")
 PROVIDER = Provider(
     slug="aws.bedrock",
     title="Amazon Bedrock",
+    formats=(cost_and_usage.FORMAT, invocation_log.FORMAT),
     hosts=tuple(f"{service}.{region}.amazonaws.com" for service in _SERVICES for region in _REGIONS),
     logged_names=("aws.bedrock", "aws", "bedrock", "amazon_bedrock"),
     model_prefixes=(
@@ -25,7 +29,13 @@ PROVIDER = Provider(
         "cohere.command",
         "us.amazon.",
     ),
+    model_aliases=ALIASES,
     tiers={"default": "standard", "reserved": "standard"},
     prices_id="aws",
+    issuers=("aws", "amazon web services", "amazon web services, inc.", "amazon"),
+    services=("amazon bedrock", "amazon bedrock service", "*(amazon bedrock edition)"),
+    shared_services=("*",),
+    sku=sku,
+    token_units=TOKEN_UNITS,
     cache_writes=("cache_write_other",),
 )
