@@ -54,8 +54,9 @@ def with_rules(rows: pl.DataFrame, rules: pl.DataFrame, prefix: str = "billed") 
 def claims_of(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the claims of events with place, owner, `item`, rate columns and `whole_<kind>` tokens.
 
-    `whole_input_error` and `whole_output_error` are spread over the kinds of each side. The bounds are
-    nothing and four standard errors beyond the whole. A negative whole is bounded by itself and nothing.
+    `whole_input_error` and `whole_output_error` are spread over the kinds of each side, beside the error of
+    dividing an input into kinds. The bounds are nothing and four standard errors beyond the whole. A negative
+    whole is bounded by itself and nothing.
     """
     kept = [*_PLACE, *OWNER, "trace_id", "span_id", "item", "requests", *_RATE, "basis", "reason"]
     kept = [*[name for name in kept if name in rows.columns], "evidence_count", *_ERRORS]
@@ -77,12 +78,14 @@ def claims_of(rows: pl.DataFrame) -> pl.DataFrame:
     is_input = pl.col("token_kind").is_in(INPUT_KINDS)
     relative = pl.when(is_input).then("_input_error").otherwise("_output_error")
     split = pl.when(is_input).then(_SPLIT).otherwise(0.0)
-    far = (pl.col("full_tokens") * (1 + _FAR * relative)).round(0).cast(pl.Int64)
+    spread = (relative**2 + split**2).sqrt()
+    reach = pl.when(pl.col("full_tokens") > 0).then(spread).otherwise(relative)
+    far = (pl.col("full_tokens") * (1 + _FAR * reach)).round(0).cast(pl.Int64)
     numbers = {kind: number for number, kind in enumerate(TOKEN_KINDS)}
     order = pl.col("token_kind").replace_strict(numbers, return_dtype=pl.Int64)
     return claims(
         long.sort(*_PLACE, "item", "trace_id", "span_id", *OWNER, order).with_columns(
-            variance=pl.col("full_tokens").cast(pl.Float64) ** 2 * (relative**2 + split**2),
+            variance=(pl.col("full_tokens") * spread) ** 2,
             requests=pl.when(first).then("requests").otherwise(0.0),
             tokens=(pl.col("full_tokens") * pl.col("rate_prior").fill_null(1.0)).round(0).cast(pl.Int64),
             tokens_low=pl.min_horizontal(far, 0),

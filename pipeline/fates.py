@@ -98,14 +98,20 @@ def _with_told(calls: pl.DataFrame) -> pl.DataFrame:
 
 
 def _failure() -> pl.Expr:
-    """How the last attempt of the call ended; a stream without an end was given up."""
+    """How the last attempt of the call ended; a stream without an end was given up.
+
+    A connection that fails once an answer has begun broke it: only a response names a model of its own.
+    """
     told = pl.col("_told")
     started = pl.col("usage_quality").is_in(_CUT) | pl.col("response_id").is_not_null()
+    began = started | (pl.col("response_model") != pl.col("request_model")).fill_null(value=False)
     streams = pl.col("is_stream").fill_null(value=False) | started
     no_reason = pl.col("finish_reasons").fill_null("").is_in(["", "error"])
     silent = pl.col("usage_quality").is_in(["absent", *_CUT])
     return (
         pl.when((pl.col("status") == "error") & (told == "server_error") & streams)
+        .then(pl.lit("broken"))
+        .when((pl.col("status") == "error") & (told == "connect") & began)
         .then(pl.lit("broken"))
         .when((pl.col("status") == "error") | told.is_in(["timeout", "cancelled"]))
         .then(pl.coalesce(told, pl.lit("server_error")))

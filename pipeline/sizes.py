@@ -1,8 +1,8 @@
 """How many tokens a complete answer would have: for calls that say nothing, or only a part.
 
-First from the call itself: its recorded input, the length of its answer's stream, the turn before it in its
-conversation. Then from completed siblings of the same service, operation and model, shrunk to those of the
-model where they are few.
+First from the call itself: its recorded input, the text on its span, the same request sent again, the length
+of its answer's stream, the turn before it in its conversation. Then from completed siblings of the same
+service, operation and model, shrunk to those of the model where they are few.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from pipeline.cause import BUCKET
 from pipeline.fates import AGREES
 from pipeline.grouping import numbers
 from pipeline.kind_shares import INPUT_KINDS, WRITES, kind_shares
+from pipeline.own_sizes import LOOKED_AT, with_own_sizes
 from schemas.types import TOKEN_KINDS
 
 WHOLE = tuple(f"whole_{kind}" for kind in TOKEN_KINDS)
@@ -30,6 +31,7 @@ _GROUPS = (
 _LOOKED_AT = [
     "service", "conversation_id", "started_at", "ended_at", "fate", "failure", "usage_quality",
     "cache_breakdown", "attempts_made", "reasoning_tokens", *(f"{kind}_tokens" for kind in TOKEN_KINDS),
+    *LOOKED_AT,
 ]  # fmt: skip
 
 _LEAST_CALLS = 8
@@ -66,13 +68,16 @@ def with_sizes(calls: pl.DataFrame, metered: pl.DataFrame) -> pl.DataFrame:
     of a usual answer.
     """
     table = _narrow(calls, metered).with_columns(_input=INPUT, _output=OUTPUT, _seconds=_SECONDS)
+    table = with_own_sizes(table)
     table = _with_siblings(table)
     table = _with_previous_turn(table)
     table = _with_duration(table)
     knows_input = pl.col("input_uncached_tokens").is_not_null() & (pl.col("_input") > 0)
     own_kinds = knows_input & (pl.col("cache_breakdown") != "none")
     agrees = pl.col("fate").is_in([AGREES, "not_billed"])
-    size = pl.when(knows_input).then("_input").otherwise(pl.coalesce("_turn_input", "_mean_input"))
+    size = (
+        pl.when(knows_input).then("_input").otherwise(pl.coalesce("_own_input", "_turn_input", "_mean_input"))
+    )
     inputs = [
         pl.when(own_kinds)
         .then(_own(kind))
@@ -82,17 +87,20 @@ def with_sizes(calls: pl.DataFrame, metered: pl.DataFrame) -> pl.DataFrame:
         for kind in INPUT_KINDS
     ]
     failed = pl.col("_mean_output") * _failing_bias(table)
-    output = pl.when(agrees).then("_output").otherwise(pl.coalesce("_full_output", failed))
+    is_cut = pl.col("failure").is_in(["cancelled", "broken"])
+    own_output, own_error = (pl.when(~is_cut).then(name) for name in ("_own_output", "_own_output_error"))
+    output = pl.when(agrees).then("_output").otherwise(pl.coalesce(own_output, "_full_output", failed))
     outputs = [
         output.fill_null(0.0).alias("whole_output"),
         *[pl.lit(0.0).alias(f"whole_{kind}") for kind in OUTPUT_KINDS if kind != "output"],
     ]
     errors = [
-        pl.when(knows_input).then(0.0).otherwise(pl.coalesce("_turn_error", "_input_error"))
+        pl.when(knows_input).then(0.0)
+        .otherwise(pl.coalesce("_own_input_error", "_turn_error", "_input_error"))
         .fill_null(0.0).alias("whole_input_error"),
-        pl.when(agrees).then(0.0).otherwise(pl.coalesce("_full_error", "_output_error"))
+        pl.when(agrees).then(0.0).otherwise(pl.coalesce(own_error, "_full_error", "_output_error"))
         .fill_null(0.0).alias("whole_output_error"),
-        pl.when(agrees).then("_output").otherwise(pl.coalesce("_made_output", failed))
+        pl.when(agrees).then("_output").otherwise(pl.coalesce("_text_output", "_made_output", failed))
         .fill_null(0.0).alias("made_output"),
     ]  # fmt: skip
     return calls.hstack(table.select(*inputs, *outputs, *errors, "excess_seconds", "progress"))

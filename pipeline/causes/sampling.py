@@ -30,7 +30,8 @@ def claim(evidence: Evidence) -> pl.DataFrame:
     by more than itself. So the month's estimate is given to its time steps by the tokens kept there and by
     the meter's own course, which weighs as much as B / 0.3² kept calls for B time steps: with few calls the
     course of the meter decides, with many their own times do. The error that all rows of a service share is
-    on its rate, the rest on each row. Calls without usage count by their expected size. Exact where the
+    on its rate, the rest on each row. Calls without usage, or without their cached
+    tokens, count by their expected size. Exact where the
     account's own request log has requests without a span of a service that is sampled.
     """
     exact = claims_from_facts(evidence, "sampling")
@@ -49,7 +50,7 @@ def _kept(evidence: Evidence) -> pl.DataFrame:
     if "is_meter" in evidence.requests.columns:
         logs = evidence.requests.filter("is_meter").select("provider", "account")
         calls = calls.join(logs, on=["provider", "account"], how="anti")
-    is_known = pl.col("usage_quality").is_in(_KNOWN)
+    is_known = pl.col("usage_quality").is_in(_KNOWN) & (pl.col("cache_breakdown") != "none")
     wide = [
         pl.when(is_known)
         .then(name)

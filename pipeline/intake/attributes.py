@@ -187,6 +187,7 @@ OTHERS: Mapping[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
             "llm.response.stop_reason",
             "gen_ai.completion.0.finish_reason",
             "llm.completions.0.finish_reason",
+            "langfuse.observation.metadata.finish_reason",
         ),
     ),
     "error_type": (readers.error_class, ("error.type",)),
@@ -239,6 +240,7 @@ Rules = dict[str, tuple[Rule, ...]]
 def _all_rules() -> list[tuple[str, Rule]]:
     rules = [(key, Rule(column, 20, read)) for key, column, read in PARAMETERS]
     rules.append(("ai.operationId", Rule("is_stream", 20, readers.is_streaming_operation)))
+    rules.append(("langfuse.observation.completion_start_time", Rule("is_stream", 20, readers.is_present)))
     for column, keys in COUNTS.items():
         rules += [(key, Rule(column, rank, readers.count)) for rank, key in enumerate(keys)]
     for column, keys in TEXTS.items():

@@ -34,6 +34,22 @@ def raw_input(value: Any) -> int | None:
     return sum(counts) if counts else None
 
 
+def disjoint_input(value: Any) -> int | None:
+    """Return the input of Langfuse's usage details without cached tokens.
+
+    Its own buckets are disjoint; its OpenAI client passes the provider's object on, which includes them.
+    """
+    found = readers.from_json(value, dict[str, Any]) or {}
+    name = next(
+        (key for key in ("input", "prompt_tokens", "input_tokens") if found.get(key) is not None), None
+    )
+    if name is None:
+        return None
+    cached = _dig(found, f"{name}_details.cached_tokens")
+    whole, rest = readers.count(found[name]), readers.count(cached or 0)
+    return whole - rest if whole is not None and rest is not None else whole
+
+
 def compaction(*keys: str) -> Callable[[Any], int | None]:
     """Return a reader of OpenInference's `metadata`: the sum of keys over its compaction iterations."""
 
@@ -69,7 +85,7 @@ def parameter_stream(value: Any) -> bool | None:
 
 BLOBS: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
     "langfuse.observation.usage_details": {
-        "input_tokens": inside("input", "prompt_tokens", "input_tokens"),
+        "input_tokens": disjoint_input,
         "output_tokens": inside("output", "completion_tokens", "output_tokens"),
         "total_tokens": inside("total", "total_tokens"),
         "cache_read_tokens": inside(

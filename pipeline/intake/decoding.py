@@ -17,7 +17,7 @@ from pipeline.settings import Settings
 from pipeline.storage import Line
 from schemas.tables import BY_NAME
 
-DECODER_VERSION = "3"
+DECODER_VERSION = "4"
 """Raise it when the same file would give other rows: every trace file is then landed again."""
 
 BATCH_ROWS = 50_000

@@ -100,8 +100,8 @@ def flag(value: Any) -> bool | None:
 
 def reasons(value: Any) -> str | None:
     """Return finish reasons joined by commas; an empty list is the empty string. Lists in JSON are read."""
-    if isinstance(value, str) and value.startswith("["):
-        value = from_json(value, list[Any])
+    if isinstance(value, str) and value.startswith(("[", '"')):
+        value = from_json(value, list[Any] | str)
     if isinstance(value, list):
         return ",".join(text(item) or "" for item in value)[:MAX_TEXT]
     return text(value)
@@ -146,6 +146,11 @@ def path(value: Any) -> str | None:
 def is_streaming_operation(value: Any) -> bool | None:
     """Return true for the streaming operations of the Vercel AI SDK, null for the others."""
     return True if isinstance(value, str) and "stream" in value.lower() else None
+
+
+def is_present(value: Any) -> bool | None:
+    """Return true where there is a value at all: a time of the first token is there on streams alone."""
+    return True if value else None
 
 
 def compact_source(value: Any) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from pipeline.dialect import Quirk
 from pipeline.dialects import DIALECTS
-from pipeline.intake.span_texts import SpanTexts, span_texts
+from pipeline.intake.span_texts import SpanTexts, continues_at_provider, span_texts
 from pipeline.intake.texts import Texts
 from pipeline.model_families import family_of
 from pipeline.otlp import Scope, Span
@@ -43,6 +43,8 @@ class Recounter:
         if not self._wants(row, scope):
             return
         texts = span_texts(span.attributes or ())
+        if continues_at_provider(span.attributes or ()):
+            texts = texts._replace(input=Texts())
         size = sum(side.characters for side in texts)
         if not size:
             return

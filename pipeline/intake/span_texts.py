@@ -66,6 +66,10 @@ _PREFIXES = (
     "embedding.",
 )
 
+_CONTINUED = re.compile(rb"""previous_(?:response|interaction)_id\\?["']:\s*\\?["']""")
+_CONTINUES = ("gen_ai.request.previous_response.id", "gen_ai.openai.request.previous_response_id")
+_REQUESTS = ("llm.invocation_parameters", "input.value")
+
 
 class SpanTexts(NamedTuple):
     """What a span says: prompt, answer and tool definitions."""
@@ -80,6 +84,14 @@ class _Hit(NamedTuple):
     tail: str
     """What follows the number of an indexed key; empty on the others."""
     value: Any
+
+
+def continues_at_provider(attributes: Iterable[Attribute]) -> bool:
+    """Return whether the provider keeps earlier turns, so that the span has a part of the prompt only."""
+    return any(
+        pair.key in _CONTINUES or (pair.key in _REQUESTS and _CONTINUED.search(bytes(pair.value)) is not None)
+        for pair in attributes
+    )
 
 
 def span_texts(attributes: Iterable[Attribute]) -> SpanTexts:

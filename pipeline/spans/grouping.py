@@ -81,7 +81,7 @@ def group_spans(nodes: pl.DataFrame, parent: pl.Series, dialects: Sequence[Diale
     index = pl.Series("node", range(nodes.height), dtype=pl.UInt32).filter(nodes["is_llm"])
     ancestor = nearest(parent, nodes["is_llm"]).gather(index)
     llm = nodes.select(_LOOKED_AT)[index].with_columns(index, ancestor.alias("ancestor"))
-    paired = groups(llm.filter(pl.col("role") != "aggregate"))
+    paired = groups(llm.filter(pl.col("role") != "aggregate"), parent)
     members = _members(llm, paired, dialects)
     candidates = members.unique("group", keep="first", maintain_order=True)
     leaves = nodes.select("role", "status", "started_at", *KIND_COLUMNS)[candidates["node"]]

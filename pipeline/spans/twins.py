@@ -7,17 +7,17 @@ from pipeline.spans.likeness import COMPARED, EDGE, comparable, likeness
 from pipeline.spans.siblings import sibling_edges
 
 
-def groups(spans: pl.DataFrame) -> pl.DataFrame:
+def groups(spans: pl.DataFrame, parent: pl.Series) -> pl.DataFrame:
     """Return `node`, `group`: LLM spans that report one call have the same group, the least of their nodes.
 
     `spans` has one row per LLM span that is no aggregate, with `node` (its index in the tree), `ancestor`
-    (node of the nearest LLM span above it, aggregates included) and its leaves. Two calls of the same
-    instrumentation are never in one group.
+    (node of the nearest LLM span above it, aggregates included) and its leaves; `parent` is that of the tree.
+    Two calls of the same instrumentation are never in one group.
     """
     table = comparable(spans)
     calls = table.filter(pl.col("role") == "call")
     edges = pl.concat([_by_response_id(calls), _by_nesting(calls), *copy_edges(table)])
-    edges = pl.concat([edges, sibling_edges(calls, edges)])
+    edges = pl.concat([edges, sibling_edges(calls, edges, parent)])
     return _separated(table, _components(table, edges))
 
 

@@ -195,6 +195,56 @@ def test_siblings_that_differ_are_two_calls(resolved, other) -> None:
     assert reasons(calls) == {}
 
 
+GRAPH = (
+    {"id": "a", "name": "POST /answer", "scope": "app"},
+    {"id": "b", "name": "LangGraph", "scope": "chain", "parent": "a", "operation": "chain"},
+    {"id": "c", "name": "model", "scope": "chain", "parent": "b", "operation": "chain"},
+)
+"""LangGraph's steps: the SDK's own span hangs from the request, not from the step."""
+
+
+def test_a_call_of_a_graphs_step_and_the_sdks_span_outside_it_are_one_call(resolved) -> None:
+    calls = resolved(
+        *GRAPH,
+        {"id": "1", "scope": "openai", "parent": "a", "at": 3, **usage(1300, 54)},
+        {"id": "2", "scope": "chain", "parent": "c", **usage(1300, 54)},
+    )
+
+    assert calls.calls["span_count"].to_list() == [2]
+    assert reasons(calls) == {"second_instrumentation": -1354}
+
+
+def test_a_failed_call_of_a_graphs_step_and_the_sdks_span_outside_it_are_one_call(resolved) -> None:
+    calls = resolved(
+        *GRAPH,
+        {"id": "1", "scope": "openai", "parent": "a", "at": 3, "for_ms": 994, "status": "error"},
+        {"id": "2", "scope": "chain", "parent": "c", "status": "error"},
+    )
+
+    assert calls.calls["span_count"].to_list() == [2]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"at": 51}, id="too late"),
+        pytest.param({"output_tokens": 55}, id="other counts"),
+        pytest.param({"request_model": "gpt-4o"}, id="other model"),
+        pytest.param({"parent": "z"}, id="in another branch"),
+        pytest.param({"output_tokens": None, "input_tokens": None}, id="without counts"),
+    ],
+)
+def test_a_call_of_a_graphs_step_and_another_outside_it_are_two_calls(resolved, other) -> None:
+    calls = resolved(
+        *GRAPH,
+        {"id": "z", "name": "job", "scope": "app", "parent": "a"},
+        {"id": "1", "scope": "openai", "parent": "a", "at": 3, **usage(1300, 54), **other},
+        {"id": "2", "scope": "chain", "parent": "c", **usage(1300, 54)},
+    )
+
+    assert calls.calls.height == 2
+
+
 def test_parallel_calls_under_two_instrumentations_pair_one_to_one(resolved) -> None:
     sides = [("1", "openai", 0), ("2", "openai", 3), ("3", "inference", 1), ("4", "inference", 4)]
     calls = resolved(*[{"id": i, "scope": s, "parent": "9", "at": at, **usage(10, 5)} for i, s, at in sides])

@@ -106,3 +106,18 @@ def test_a_broken_stream_is_claimed_for_what_its_span_did_not_record(
         )
     )
     assert tokens(found) == {"output": 70}
+
+
+def test_the_kinds_of_a_known_input_may_be_others_than_expected(evidence: Callable[..., Evidence]) -> None:
+    found = CAUSE.claim(
+        evidence(
+            attempts="""
+            item | failure | whole_input_uncached | whole_cache_read | whole_output | whole_input_error
+            a    | timeout | 600                  | 400              | 200          | 0
+            """,
+            rules=RULES,
+        )
+    )
+    high = dict(found.select("token_kind", "tokens_high").iter_rows())
+    assert high["cache_read"] >= 600
+    assert high["output"] == 200

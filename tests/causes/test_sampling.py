@@ -46,6 +46,20 @@ def test_the_calls_of_a_month_stand_for_those_that_are_gone(evidence: Callable[.
     assert (claims["tokens_high"] >= 3 * claims["claimed_tokens"]).all()
 
 
+def test_cached_tokens_that_no_span_tells_of_are_sampled_away_as_cached_tokens(
+    evidence: Callable[..., Evidence],
+) -> None:
+    calls = """
+    call_id | kept_share | cache_breakdown | input_uncached_tokens | whole_input_uncached | whole_cache_read
+    1       | 0.5        | none            | 400                   | 100.0                | 300.0
+    """
+    claims = CAUSE.claim(evidence(calls=calls))
+    assert dict(claims.select("token_kind", "claimed_tokens").iter_rows()) == {
+        "input_uncached": 100,
+        "cache_read": 300,
+    }
+
+
 def test_few_calls_leave_much_open_and_many_little(evidence: Callable[..., Evidence]) -> None:
     header = "call_id | kept_share | output_tokens\n"
     few = CAUSE.claim(evidence(calls=header + "1 | 0.01 | 100"))

@@ -42,6 +42,19 @@ def judged(**facts: object) -> dict[str, object]:
         ({"status": "error", "error_type": "openai.APITimeoutError"}, "cancellations", "timeout"),
         ({"status": "error", "error_type": "openai.APITimeoutError", "attempt_count": 3}, "retries", "timeout"),
         ({"status": "error", "error_type": "openai.APIError"}, "retries", "broken"),
+        (
+            {"status": "error", "error_type": "connection_error", "usage_quality": "partial", "response_id": "msg_1"},
+            "retries", "broken",
+        ),
+        (
+            {"status": "error", "error_type": "openai.APIConnectionError", "request_model": "gpt-4o-mini",
+             "response_model": "gpt-4o-mini-2024-07-18"},
+            "retries", "broken",
+        ),
+        (
+            {"status": "error", "error_type": "openai.APIConnectionError", "request_model": "gpt-4o-mini"},
+            "retries", "connect",
+        ),
         ({"status": "error", "error_type": "RateLimitError", "is_stream": False}, "retries", "rate_limited"),
         ({"status": "error", "http_status": 503, "is_stream": False}, "retries", "server_error"),
         ({"status": "error", "error_type": "BadRequestError"}, "retries", "rejected"),

@@ -111,3 +111,57 @@ def test_lumped_cache_writes_are_split_as_the_meter_splits_them(
     found = sized(row, metered={"cache_write_5m": 30, "cache_write_1h": 70}).row(0, named=True)
     assert (found["whole_cache_write_5m"], found["whole_cache_write_1h"]) == (300, 700)
     assert found["whole_cache_write_other"] == 0
+
+
+TEXT = {
+    "response_model": "gpt-4o-mini-2024-07-18", "counted_input_tokens": 500, "counted_messages": 2,
+    "counted_output_tokens": 70, "text_class": "prose",
+}  # fmt: skip
+
+
+def test_text_on_a_span_without_usage_tells_its_size_better_than_siblings() -> None:
+    rows = [known(800, 40), known(1200, 60)] * 20
+    row = sized(*rows, {**LOST, **TEXT}).filter(pl.col("fate") == "missing_usage").row(0, named=True)
+    assert row["whole_input_uncached"] == pytest.approx(500 + 2 * 4 + 3, rel=0.01)
+    assert row["whole_output"] == pytest.approx(70, abs=1)
+    assert row["whole_input_error"] < 0.1 * row["whole_input_uncached"]
+
+
+def test_what_a_cancelled_stream_had_delivered_is_what_was_made_and_thoughts_are_not_delivered() -> None:
+    rows = [known(800, 40), known(1200, 60)] * 20
+    cut = {**LOST, **TEXT, "fate": "cancellations", "failure": "cancelled"}
+    thinking = {**cut, "response_model": "o3-mini-2025-01-31"}
+    made = sized(*rows, cut, thinking).filter(pl.col("fate") == "cancellations")["made_output"]
+    assert made[0] == pytest.approx(70, abs=1)
+    assert made[1] != pytest.approx(70, abs=5)
+
+
+def _at(seconds: int, lasts: int, **facts: object) -> dict[str, object]:
+    start = START + timedelta(seconds=seconds)
+    return {"trace_id": "t", "started_at": start, "ended_at": start + timedelta(seconds=lasts), **facts}
+
+
+FAILED = {"fate": "retries", "usage_quality": "absent", "failure": "timeout"}
+
+
+def test_a_failed_call_is_as_large_as_the_request_that_a_wrapper_sends_after_it() -> None:
+    wrapped = [_at(0, 60, **FAILED), _at(62, 60, **FAILED), _at(124, 5, **known(5000, 90))]
+    rows = sized(*[known(800, 40), known(1200, 60)] * 20, *wrapped).filter(pl.col("fate") == "retries")
+    assert rows["whole_input_uncached"].to_list() == [5000, 5000]
+    assert rows["whole_output"].to_list() == [90, 90]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        _at(30, 5, **known(5000, 90)),
+        _at(600, 5, **known(5000, 90)),
+        {**_at(62, 5, **known(5000, 90)), "trace_id": "other"},
+        {**_at(62, 5, **known(5000, 90)), "operation": "embeddings"},
+    ],
+    ids=["runs beside it", "long after it", "in another trace", "another operation"],
+)
+def test_another_request_tells_nothing_of_a_failed_call(after: dict[str, object]) -> None:
+    rows = sized(*[known(800, 40), known(1200, 60)] * 200, _at(0, 60, **FAILED), after)
+    size = rows.filter(pl.col("fate") == "retries")["whole_input_uncached"].item()
+    assert size == pytest.approx(1000, abs=60)

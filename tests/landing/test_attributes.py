@@ -132,6 +132,32 @@ def test_langfuse_usage_details_are_read_from_json(row: Callable) -> None:
     assert (found["cache_read_tokens"], found["reasoning_tokens"]) == (30, 5)
 
 
+def test_langfuses_openai_client_passes_on_an_input_that_includes_cached_tokens(row: Callable) -> None:
+    details = {
+        "prompt_tokens": 2006, "completion_tokens": 300, "total_tokens": 2306,
+        "prompt_tokens_details": {"audio_tokens": 0, "cached_tokens": 1920},
+        "completion_tokens_details": {"reasoning_tokens": 256},
+    }  # fmt: skip
+    chat = row({"langfuse.observation.usage_details": json.dumps(details)})
+    assert (chat["input_tokens"], chat["cache_read_tokens"], chat["output_tokens"]) == (86, 1920, 300)
+    details = {"input_tokens": 2006, "output_tokens": 300, "input_tokens_details": {"cached_tokens": 1920}}
+    response = row({"langfuse.observation.usage_details": json.dumps(details)})
+    assert (response["input_tokens"], response["cache_read_tokens"]) == (86, 1920)
+    details = {"input_tokens": 86, "cache_read_input_tokens": 1920, "output_tokens": 300}
+    message = row({"langfuse.observation.usage_details": json.dumps(details)})
+    assert (message["input_tokens"], message["cache_read_tokens"]) == (86, 1920)
+
+
+def test_langfuse_tells_a_stream_by_its_first_token_and_writes_reasons_as_json(row: Callable) -> None:
+    found = row(
+        {
+            "langfuse.observation.completion_start_time": '"2026-10-17T15:59:59.114471Z"',
+            "langfuse.observation.metadata.finish_reason": '"stop"',
+        }
+    )
+    assert (found["is_stream"], found["finish_reasons"]) == (True, "stop")
+
+
 def test_raw_usage_of_logfire_is_a_last_resort_and_never_a_conflict(row: Callable) -> None:
     usage = {
         "input_tokens": 10, "cache_read_input_tokens": 70, "cache_creation_input_tokens": 20,

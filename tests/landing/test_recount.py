@@ -141,6 +141,25 @@ def test_only_what_is_absent_or_may_be_estimated_is_counted(
     assert row["counted_input_tokens"] == (7 if is_counted else None)
 
 
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        {"gen_ai.request.previous_response.id": "resp_1"},
+        {"llm.invocation_parameters": json.dumps({"previous_response_id": "resp_1"})},
+    ],
+)
+def test_a_prompt_that_goes_on_from_what_the_provider_keeps_is_not_all_on_the_span(
+    counted: Counted, earlier: dict[str, str]
+) -> None:
+    row = counted({**MODEL, **CONVENTIONS, **earlier})
+    assert (row["counted_input_tokens"], row["counted_output_tokens"]) == (None, 7)
+
+
+def test_a_prompt_without_an_earlier_answer_is_counted(counted: Counted) -> None:
+    parameters = {"llm.invocation_parameters": json.dumps({"previous_response_id": None})}
+    assert counted({**MODEL, **CONVENTIONS, **parameters})["counted_input_tokens"] == 13
+
+
 def test_a_chain_around_calls_is_not_counted(counted: Counted) -> None:
     row = counted({"openinference.span.kind": "CHAIN", "input.value": SEVEN, "output.value": SEVEN})
     assert {row[name] for name in COUNTS} == {None}
