@@ -26,7 +26,8 @@ from pipeline.intake.manifest import (
 )
 from pipeline.provider import Reject
 from pipeline.settings import Settings, Source
-from pipeline.storage import Ignored, hash_file, list_files
+from pipeline.storage import hash_file, list_files
+from pipeline.stored import Ignored
 from pipeline.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
@@ -121,7 +122,7 @@ def _offered(
                 log.warning("%s is not read: %s.", name, why)
         for file in listing.files:
             try:
-                yield Offered(source, file, hash_file(file.path)[:16])
+                yield Offered(source, file, hash_file(file)[:16])
             except OSError as error:
                 yield Offered(source, file, f"unreadable {file.uri}", str(error.strerror))
 

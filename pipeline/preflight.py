@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pipeline.content import read_head
 from pipeline.errors import SourceError
 from pipeline.formats import by_name, detect
 from pipeline.providers import PROVIDERS
 from pipeline.settings import Settings, Source
-from pipeline.storage import list_files, read_head
+from pipeline.storage import list_files
 
 
 class Problem(NamedTuple):
@@ -52,7 +53,7 @@ def _source(settings: Settings, source: Source) -> Iterator[Problem]:
         if source.format:
             by_name(source.format)
         else:
-            detect(read_head(newest.path), source.kind, newest.path.name)
+            detect(read_head(newest), source.kind, newest.name)
     except SourceError as error:
         yield Problem("error", where, f"{newest.uri}: {error.reason}", error.advice)
     except OSError as error:

@@ -12,7 +12,7 @@ import polars as pl
 from pipeline.formats import FORMATS
 from pipeline.intake.decoding import DECODER_VERSION
 from pipeline.settings import Settings, Source
-from pipeline.storage import StoredFile
+from pipeline.stored import StoredFile
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME, Table
 
