@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pipeline.content import read_head
-from pipeline.errors import SourceError
+from pipeline.errors import SourceError, StorageError
 from pipeline.formats import by_name, detect
+from pipeline.keys import is_remote
 from pipeline.providers import PROVIDERS
 from pipeline.settings import Settings, Source
 from pipeline.storage import list_files
+from pipeline.stored import StoredFile
 
 
 class Problem(NamedTuple):
@@ -28,6 +30,7 @@ def check(settings: Settings) -> list[Problem]:
         ]
     return [
         *(problem for source in settings.sources for problem in _source(settings, source)),
+        *_copy(settings),
         *_kinds(settings),
         *_words(settings),
     ]
@@ -35,25 +38,40 @@ def check(settings: Settings) -> list[Problem]:
 
 def _source(settings: Settings, source: Source) -> Iterator[Problem]:
     where = f"source '{source.name}'"
-    listing = list_files(settings.root, source.uri)
+    try:
+        listing = list_files(settings.root, source.uri, settings.s3.endpoint_url)
+    except StorageError as error:
+        yield Problem("error", where, error.reason, error.advice)
+        return
     for ignored in listing.ignored:
         yield Problem(
             "warning", where, f"{ignored.uri} is not read: {ignored.why}.", "Copy it into the folder."
         )
     if not listing.files:
         yield Problem(
-            "error", where, f"'{source.uri}' matches no file below {settings.root or '.'}.",
+            "error", where, f"'{source.uri}' matches no file{_below(settings, source)}.",
             "Correct the uri, or fetch the files first.",
         )  # fmt: skip
         return
-    if source.kind == "traces":
-        return
-    newest = listing.files[-1]
+    yield from _newest(source, listing.files[-1])
+
+
+def _below(settings: Settings, source: Source) -> str:
+    return "" if is_remote(source.uri) else f" below {settings.root or '.'}"
+
+
+def _newest(source: Source, newest: StoredFile) -> Iterator[Problem]:
+    where = f"source '{source.name}'"
     try:
+        head = read_head(newest)
+        if source.kind == "traces":
+            return
         if source.format:
             by_name(source.format)
         else:
-            detect(read_head(newest), source.kind, newest.name)
+            detect(head, source.kind, newest.name)
+    except StorageError as error:
+        yield Problem("error", where, error.reason, error.advice)
     except SourceError as error:
         yield Problem("error", where, f"{newest.uri}: {error.reason}", error.advice)
     except OSError as error:
@@ -63,6 +81,17 @@ def _source(settings: Settings, source: Source) -> Iterator[Problem]:
             f"{newest.uri}: {error.strerror}.",
             "Make it readable, or take it out of the source.",
         )
+
+
+def _copy(settings: Settings) -> Iterator[Problem]:
+    if settings.output.copy_to is None:
+        return
+    try:
+        list_files(
+            settings.root, f"{settings.output.copy_to.rstrip('/')}/latest.json", settings.s3.endpoint_url
+        )
+    except StorageError as error:
+        yield Problem("error", "output.copy_to", error.reason, error.advice)
 
 
 def _kinds(settings: Settings) -> Iterator[Problem]:

@@ -80,6 +80,11 @@ class Manifest:
         self._sources.add(row["source"])
         self._sharing.setdefault(_content(row), set()).add(key)
 
+    def remembered(self, source: Source, file: StoredFile) -> str | None:
+        """Return the id of a file that is known to be unchanged without reading it; null of all others."""
+        row = self.rows.get((source.name, file.uri))
+        return row["file_id"] if row and file.version and row["version"] == file.version else None
+
     def landed(self, content: Key) -> list[Key]:
         """Return the files whose rows of this content are in the warehouse: none or one."""
         sharing = sorted(self._sharing.get(content, ()))
