@@ -82,6 +82,10 @@ class _Connection(socketserver.BaseRequestHandler):
 
     def _answer(self, upstream: socket.socket, most: int | None) -> None:
         with contextlib.suppress(OSError):
+            head = b""
+            while b"\r\n\r\n" not in head and (more := upstream.recv(1)):
+                head += more
+            self.request.sendall(head)
             while data := upstream.recv(65536):
                 if most is not None and len(data) > most:
                     self.request.sendall(data[:most])
@@ -92,7 +96,7 @@ class _Connection(socketserver.BaseRequestHandler):
 
 
 class Proxy(socketserver.ThreadingTCPServer):
-    """Passes requests on; `fault` says of each what is answered instead, or after how many bytes it breaks."""
+    """Passes requests on; `fault` says what is answered instead, or how much of the body before it breaks."""
 
     daemon_threads = True
 

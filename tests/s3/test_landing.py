@@ -101,6 +101,7 @@ def test_an_object_that_changes_between_listing_and_reading_lands_as_it_is_now(
     assert became(landed()) == {"unchanged": 1}
 
 
+@pytest.mark.system
 def test_an_object_that_never_holds_still_is_set_aside_and_lands_when_it_does(
     bucket, proxy, warehouse, landed
 ) -> None:
@@ -121,6 +122,7 @@ def test_an_object_that_never_holds_still_is_set_aside_and_lands_when_it_does(
     assert warehouse.read(BY_NAME["raw.quarantine"]).is_empty()
 
 
+@pytest.mark.system
 def test_the_same_bytes_written_again_are_fetched_once_more_and_then_remembered(
     bucket, proxy, warehouse, landed
 ) -> None:

@@ -19,14 +19,16 @@ MANY = 2_500
 LARGE = 48_000_000
 
 
-@pytest.mark.parametrize("uri", ["many", "many/**/*.json", "many/*"])
-def test_a_listing_goes_on_over_all_pages(bucket, proxy, uri: str) -> None:
+def test_a_listing_goes_on_over_all_pages(bucket, proxy) -> None:
     names = [f"many/{number:05}.json" for number in range(MANY)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(bucket.put, names))
-    files = list_files(HERE, f"s3://{bucket.name}/{uri}", proxy.url).files
-    assert [file.remote.key for file in files] == names
-    assert sum("list-type" in what for what in proxy.requests) >= 3
+    for uri in ("many", "many/**/*.json", "many/*"):
+        proxy.requests.clear()
+        files = list_files(HERE, f"s3://{bucket.name}/{uri}", proxy.url).files
+        assert [file.remote.key for file in files] == names
+        pages = [what for what in proxy.requests if "list-type" in what and "max-keys=1&" not in what]
+        assert len(pages) == 3
 
 
 def test_many_small_objects_are_all_fetched_once_while_some_are_throttled(
@@ -66,7 +68,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 def test_a_connection_that_always_drops_is_given_up_in_the_end(bucket, proxy) -> None:
     bucket.put("x", os.urandom(2_000_000))
     [file] = list_files(HERE, f"s3://{bucket.name}/x", proxy.url).files
-    proxy.fault = lambda what: 20_000
+    proxy.fault = lambda what: 0
     with pytest.raises(StorageError, match="broke again and again"), open_stored(file) as stored:
-        stored.read()
+        stored.read(1 << 20)
     assert len(proxy.fetched()) == 6
