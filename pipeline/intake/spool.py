@@ -10,10 +10,11 @@ import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from pipeline.errors import SourceError
 from pipeline.storage import hash_file, look_again, open_stored
@@ -84,14 +85,17 @@ class Spool:
         return Identified(file, f"unreadable {file.uri}", "it changes faster than it can be read")
 
     def _copied(self, file: StoredFile) -> Identified:
-        if not self._has_room(file.size_bytes):
-            return Identified(file, hash_file(file)[:16])
         copy = self._folder / hashlib.sha256(file.uri.encode()).hexdigest()
-        with open_stored(replace(file, path=None)) as stored, copy.open("wb") as kept:
+        with open_stored(replace(file, path=None)) as stored, self._begun(copy, file.size_bytes) as kept:
             digest, is_whole = _tee(stored, kept)
-        if not is_whole:
-            copy.unlink()
         return Identified(replace(file, path=copy if is_whole else None), digest[:16])
+
+    def _begun(self, copy: Path, size_bytes: int) -> AbstractContextManager[io.FileIO | None]:
+        """Open a copy for writing, where there is room for it and the disk takes it."""
+        try:
+            return copy.open("wb", buffering=0) if self._has_room(size_bytes) else nullcontext()
+        except OSError:
+            return nullcontext()
 
     def _has_room(self, size_bytes: int) -> bool:
         with self._lock:
@@ -103,13 +107,13 @@ class Spool:
             return has_room
 
 
-def _tee(stored: io.BufferedReader, kept: BinaryIO) -> tuple[str, bool]:
+def _tee(stored: io.BufferedReader, kept: io.FileIO | None) -> tuple[str, bool]:
     """Return the hash of all bytes, and whether all were kept: a full disk does not stop the hashing."""
-    digest, is_whole = hashlib.sha256(), True
+    digest, is_whole = hashlib.sha256(), kept is not None
     while block := stored.read(_BLOCK_BYTES):
         digest.update(block)
         try:
-            is_whole = is_whole and kept.write(block) == len(block)
+            is_whole = is_whole and kept is not None and kept.write(block) == len(block)
         except OSError:
             is_whole = False
     return digest.hexdigest(), is_whole

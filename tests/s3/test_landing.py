@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import StorageError
-from pipeline.intake import spool
+from pipeline.intake.spool import Spool
 from pipeline.landing import LandingSummary, land
 from pipeline.preflight import check
 from pipeline.settings import S3, Settings, Source
+from pipeline.storage import hash_file, list_files
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME
 
@@ -73,15 +74,23 @@ def test_nothing_of_the_spool_is_left(bucket, landed, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_does_not_fit_on_disk_is_read_again_from_s3(
-    bucket, proxy, warehouse, landed, monkeypatch
-) -> None:
-    monkeypatch.setattr(spool.Spool.__init__, "__defaults__", (len(line(1)) + 1,))
+def test_what_does_not_fit_on_disk_is_read_again_from_s3(bucket, proxy, tmp_path: Path) -> None:
     for number in (1, 2, 3):
         bucket.put(f"in/{number}.jsonl", line(number))
-    landed()
-    assert spans(warehouse) == ids(1, 2, 3)
+    files = list_files(tmp_path, f"s3://{bucket.name}/in", proxy.url).files
+    with Spool(tmp_path / "spool", most_bytes=len(line(1)) + 1) as spool:
+        found = list(spool.identify((file, None) for file in files))
+        assert [item.file.path is not None for item in found].count(True) == 1
+        assert [hash_file(item.file)[:16] for item in found] == [item.file_id for item in found]
     assert len(proxy.fetched()) == 5
+
+
+def test_a_disk_that_takes_no_copy_stops_nothing(bucket, proxy, warehouse, landed, settings) -> None:
+    settings.warehouse_file.with_name(".tallystick.duckdb.spool").write_bytes(b"in the way")
+    bucket.put("in/1.jsonl", line(1))
+    landed()
+    assert spans(warehouse) == ids(1)
+    assert len(proxy.fetched()) == 2
 
 
 def test_an_object_that_changes_between_listing_and_reading_lands_as_it_is_now(
@@ -119,6 +128,26 @@ def test_an_object_that_never_holds_still_is_set_aside_and_lands_when_it_does(
     proxy.fault = lambda what: None
     assert became(landed()) == {"replaced": 1}
     assert spans(warehouse) == ids(next(numbers) - 1)
+    assert warehouse.read(BY_NAME["raw.quarantine"]).is_empty()
+
+
+def test_an_object_that_changes_before_its_second_reading_lands_the_next_time(
+    bucket, proxy, warehouse, landed, settings
+) -> None:
+    settings.warehouse_file.with_name(".tallystick.duckdb.spool").write_bytes(b"in the way")
+    bucket.put("in/1.jsonl", line(1))
+
+    def replaced(what: str) -> None:
+        if len(proxy.fetched()) == 2:
+            bucket.put("in/1.jsonl", line(2))
+
+    proxy.fault = replaced
+    landed()
+    assert warehouse.read(BY_NAME["raw.quarantine"])["code"].to_list() == ["changed_while_read"]
+    proxy.fault = lambda what: None
+    bucket.put("in/1.jsonl", line(1))  # back to what was hashed, and not read
+    assert became(landed()) == {"replaced": 1}
+    assert spans(warehouse) == ids(1)
     assert warehouse.read(BY_NAME["raw.quarantine"]).is_empty()
 
 
