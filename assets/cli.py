@@ -183,6 +183,8 @@ def _show(published: Published) -> None:
     for code, severity, message in published.findings.select("code", "severity", "message").head(6).rows():
         _out.print(f"  {severity}: {message} [{code}]", markup=False)
     _out.print(f"Report: {published.folder / 'index.html'}", markup=False)
+    if published.copy:
+        _out.print(f"Copy: {published.copy}", markup=False)
 
 
 def _tieout(published: Published) -> Table:

@@ -13,8 +13,9 @@ import polars as pl
 from pipeline import settings
 from pipeline.calls import Calls, Context, combined, resolve_part
 from pipeline.causes import CAUSES
+from pipeline.copies import copy_month
 from pipeline.edges import neighbours
-from pipeline.errors import BalanceError, TallystickError
+from pipeline.errors import BalanceError, StorageError, TallystickError
 from pipeline.exports import export_tables, recover, swap, write_texts
 from pipeline.landing import LandingSummary
 from pipeline.landing import land as land_files
@@ -84,7 +85,7 @@ class Reconciled(NamedTuple):
 
 
 class Published(NamedTuple):
-    """A published month: its folder, the files in it, the headline and the findings."""
+    """A published month: its folder, the files in it, the headline, the findings, and its copy on S3."""
 
     folder: Path
     files: tuple[str, ...]
@@ -92,6 +93,7 @@ class Published(NamedTuple):
     status: str
     tieout: pl.DataFrame
     findings: pl.DataFrame
+    copy: str | None = None
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -140,7 +142,7 @@ def publish(config: Settings, month: Month) -> Published:
     """Write a committed month's tables and pages to its folder, all at once.
 
     Raises:
-        TallystickError: the month has not been closed yet.
+        TallystickError: the month has not been closed yet, or it is published and its copy on S3 is not.
     """
     target = config.output_folder / str(month)
     with Warehouse.open(config.warehouse_file) as warehouse:  # held to the end: one close publishes at a time
@@ -155,10 +157,27 @@ def publish(config: Settings, month: Month) -> Published:
         fresh.mkdir(parents=True)
         files = export_tables(tables, fresh) + write_texts(_pages(config, tables), fresh)
         swap(fresh, target)
-    close = tables["report.close"].row(0, named=True)
+        close = tables["report.close"].row(0, named=True)
+        copy = _copied(config, target, files, close["close_id"])
     return Published(
-        target, files, close["headline"], close["status"], tables["recon.tieout"], tables["recon.finding"]
+        target,
+        files,
+        close["headline"],
+        close["status"],
+        tables["recon.tieout"],
+        tables["recon.finding"],
+        copy,
     )
+
+
+def _copied(config: Settings, folder: Path, files: tuple[str, ...], close_id: str) -> str | None:
+    if config.output.copy_to is None:
+        return None
+    try:
+        return copy_month(folder, files, config.output.copy_to, close_id, config.s3.endpoint_url)
+    except StorageError as error:
+        told = f"The month is closed and published in {folder}, but not copied: {error.reason}"
+        raise StorageError(told, error.advice) from None
 
 
 def close_month(config: Settings, month: Month, progress: Progress | None = None) -> Published:

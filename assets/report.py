@@ -66,7 +66,11 @@ def published_assets(publish: Callable[[Settings, Month], Published]) -> dg.Asse
         pages = sum(name.startswith("teams/") for name in done.files)
         yield dg.MaterializeResult(
             asset_key=INDEX,
-            metadata={"page": dg.MetadataValue.path(done.folder / "index.html"), "headline": done.headline},
+            metadata={
+                "page": dg.MetadataValue.path(done.folder / "index.html"),
+                "headline": done.headline,
+                **({"copy": done.copy} if done.copy else {}),
+            },
         )
         yield dg.MaterializeResult(
             asset_key=TEAMS,

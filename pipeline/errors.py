@@ -19,6 +19,15 @@ class SourceError(TallystickError):
         self.advice = advice
 
 
+class StorageError(TallystickError):
+    """A place cannot be listed, read or written now; carries what a check says of it."""
+
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(f"{reason} {advice}")
+        self.reason = reason
+        self.advice = advice
+
+
 class ContractError(TallystickError):
     """A frame of ours breaks the contract of its table: always a bug."""
 

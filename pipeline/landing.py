@@ -24,9 +24,11 @@ from pipeline.intake.manifest import (
     owners,
     pulled_at,
 )
+from pipeline.intake.spool import Spool
 from pipeline.provider import Reject
 from pipeline.settings import Settings, Source
-from pipeline.storage import Ignored, hash_file, list_files
+from pipeline.storage import list_files
+from pipeline.stored import Ignored
 from pipeline.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,9 @@ Progress = Callable[[str, int, int], None]
 """Called with the name of a source, the files that are done and the files that there are."""
 
 _REJECT = {name: QUARANTINE.schema[name] for name in Reject._fields}
+OF_THE_MOMENT = ("changed_while_read", "unreadable_file")
+"""Reasons that say nothing of what a file holds."""
+
 COUNTS = ("rows_read", "rows_kept", "rows_quarantined")
 
 
@@ -87,15 +92,28 @@ def land(
 
     Raises:
         ConfigError: `only` names no source.
+        StorageError: a place on S3 cannot be listed or read; what had landed before stays.
         BalanceError: records read are not records kept plus records in quarantine.
     """
     sources = [source for source in settings.sources if only in (None, source.name)]
     if only is not None and not sources:
         known = ", ".join(source.name for source in settings.sources) or "none"
         raise ConfigError(f"There is no source '{only}'. Sources of the configuration: {known}.")
+    with Spool(settings.warehouse_file.with_name(f".{settings.warehouse_file.name}.spool")) as spool:
+        return _land(settings, warehouse, sources, spool, progress)
+
+
+def _land(
+    settings: Settings,
+    warehouse: Warehouse,
+    sources: list[Source],
+    spool: Spool,
+    progress: Progress | None,
+) -> LandingSummary:
     manifest = Manifest(warehouse)
     told = {source.name: SourceSummary(source.name, source.kind) for source in sources}
-    offered = sorted(_offered(settings, sources, told), key=lambda item: item.key)
+    listed = _offered(settings, sources, told, manifest, spool)
+    offered = sorted(listed, key=lambda item: item.key)
     unlisted = {source.name for source in settings.sources} - set(told)
     landing = _Landing(settings, warehouse, manifest, offered, unlisted)
     for done, item in enumerate(landing.in_order(), start=1):
@@ -111,19 +129,20 @@ def land(
 
 
 def _offered(
-    settings: Settings, sources: Iterable[Source], told: dict[str, SourceSummary]
+    settings: Settings,
+    sources: Iterable[Source],
+    told: dict[str, SourceSummary],
+    manifest: Manifest,
+    spool: Spool,
 ) -> Iterator[Offered]:
     for source in sources:
-        listing = list_files(settings.root, source.uri)
+        listing = list_files(settings.root, source.uri, settings.s3.endpoint_url)
         told[source.name].ignored = tuple(listing.ignored)
         for name, why in listing.ignored:
             if not why.startswith("hidden"):
                 log.warning("%s is not read: %s.", name, why)
-        for file in listing.files:
-            try:
-                yield Offered(source, file, hash_file(file.path)[:16])
-            except OSError as error:
-                yield Offered(source, file, f"unreadable {file.uri}", str(error.strerror))
+        known = [(file, manifest.remembered(source, file)) for file in listing.files]
+        yield from (Offered(source, *identified) for identified in spool.identify(known))
 
 
 def _sizes(manifest: Manifest) -> dict[str, int]:
@@ -164,12 +183,15 @@ class _Landing:
         is_same = all(old.get(name) == row[name] for name in ("file_id", "kind", "decoder"))
         if row["duplicate_of"]:
             row["format"] = self.manifest.rows[self.wanted[item.content]]["format"]
-            if not is_same or any(old[name] != row[name] for name in ("duplicate_of", "format")):
+            if not is_same or any(old[name] != row[name] for name in ("duplicate_of", "format", "version")):
                 with self.warehouse.transaction():
                     self._release(item)
                     self.manifest.write([row])
             return "unchanged" if is_same else "duplicate", {}
         if is_same and not old["duplicate_of"]:
+            if old["version"] != row["version"]:  # written again with the same bytes
+                with self.warehouse.transaction():
+                    self.manifest.write([old | {"version": row["version"]}])
             return "unchanged", {}
         try:
             with self.warehouse.transaction():
@@ -192,6 +214,7 @@ class _Landing:
             "kind": item.source.kind,
             "format": "unknown",
             "size_bytes": item.file.size_bytes,
+            "version": None if item.error else item.file.version,
             **dict.fromkeys(COUNTS, 0),
             "pulled_at": pulled,
             "pulled_at_basis": basis,
@@ -221,6 +244,8 @@ class _Landing:
         self._make_room(item)
         self._quarantine(item, [Reject(None, None, None, error.code, error.reason, error.advice)])
         row = row | {"rows_read": 1, "rows_quarantined": 1}
+        if error.code in OF_THE_MOMENT:
+            row |= {"version": None, "decoder": "none"}  # the next landing reads it, whatever it finds
         self.manifest.write([row])
         return row
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from pipeline.content import MAX_LINE_BYTES, Line
 from pipeline.intake.readers import SpanError
-from pipeline.storage import MAX_LINE_BYTES, Line
 
 
 class Attribute(Struct, gc=False, rename="camel"):

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pipeline.errors import SourceError
+from pipeline.content import read_head
+from pipeline.errors import SourceError, StorageError
 from pipeline.formats import by_name, detect
 from pipeline.intake.file_rows import MAX_EXPORT_BYTES
+from pipeline.keys import is_remote
 from pipeline.parsing.tables import head_of, is_parquet
 from pipeline.providers import PROVIDERS
 from pipeline.settings import Settings, Source
-from pipeline.storage import StoredFile, list_files, read_head
+from pipeline.storage import list_files
+from pipeline.stored import StoredFile
 
 
 class Problem(NamedTuple):
@@ -29,6 +32,7 @@ def check(settings: Settings) -> list[Problem]:
         ]
     return [
         *(problem for source in settings.sources for problem in _source(settings, source)),
+        *_copy(settings),
         *_kinds(settings),
         *_words(settings),
     ]
@@ -36,25 +40,40 @@ def check(settings: Settings) -> list[Problem]:
 
 def _source(settings: Settings, source: Source) -> Iterator[Problem]:
     where = f"source '{source.name}'"
-    listing = list_files(settings.root, source.uri)
+    try:
+        listing = list_files(settings.root, source.uri, settings.s3.endpoint_url)
+    except StorageError as error:
+        yield Problem("error", where, error.reason, error.advice)
+        return
     for ignored in listing.ignored:
         yield Problem(
             "warning", where, f"{ignored.uri} is not read: {ignored.why}.", "Copy it into the folder."
         )
     if not listing.files:
         yield Problem(
-            "error", where, f"'{source.uri}' matches no file below {settings.root or '.'}.",
+            "error", where, f"'{source.uri}' matches no file{_below(settings, source)}.",
             "Correct the uri, or fetch the files first.",
         )  # fmt: skip
         return
-    if source.kind == "traces":
-        return
-    newest = listing.files[-1]
+    yield from _newest(source, listing.files[-1])
+
+
+def _below(settings: Settings, source: Source) -> str:
+    return "" if is_remote(source.uri) else f" below {settings.root or '.'}"
+
+
+def _newest(source: Source, newest: StoredFile) -> Iterator[Problem]:
+    where = f"source '{source.name}'"
     try:
+        head = read_head(newest)
+        if source.kind == "traces":
+            return
         if source.format:
             by_name(source.format)
         else:
-            detect(_head(newest), source.kind, newest.path.name)
+            detect(_columns_of(newest, head), source.kind, newest.name)
+    except StorageError as error:
+        yield Problem("error", where, error.reason, error.advice)
     except SourceError as error:
         yield Problem("error", where, f"{newest.uri}: {error.reason}", error.advice)
     except OSError as error:
@@ -66,10 +85,20 @@ def _source(settings: Settings, source: Source) -> Iterator[Problem]:
         )
 
 
-def _head(file: StoredFile) -> bytes:
+def _columns_of(file: StoredFile, head: bytes) -> bytes:
     """What formats are detected by; the columns of Parquet stand at its end."""
-    head = read_head(file.path)
-    return head_of(read_head(file.path, MAX_EXPORT_BYTES)) if is_parquet(head) else head
+    return head_of(read_head(file, MAX_EXPORT_BYTES)) if is_parquet(head) else head
+
+
+def _copy(settings: Settings) -> Iterator[Problem]:
+    if settings.output.copy_to is None:
+        return
+    try:
+        list_files(
+            settings.root, f"{settings.output.copy_to.rstrip('/')}/latest.json", settings.s3.endpoint_url
+        )
+    except StorageError as error:
+        yield Problem("error", "output.copy_to", error.reason, error.advice)
 
 
 def _kinds(settings: Settings) -> Iterator[Problem]:

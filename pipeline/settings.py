@@ -1,6 +1,5 @@
 """`tallystick.toml`: every key is known, every mistake is named with the nearest right word."""
 
-import difflib
 import re
 import tomllib
 from datetime import date, datetime
@@ -21,6 +20,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import ConfigError
+from pipeline.keys import is_remote, parse
+from pipeline.settings_errors import problem
 
 Kind = Literal["traces", "usage", "cost", "invoice", "requests"]
 
@@ -36,7 +37,7 @@ class Source(_Section):
 
     kind: Kind
     uri: str
-    """A file, a folder or a glob, relative to the configuration's folder."""
+    """A file, a folder or a glob, relative to the configuration's folder or on S3."""
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = ""
     """What messages call it; made of kind and uri when left out."""
     format: str | None = None
@@ -58,11 +59,11 @@ class Source(_Section):
 
     @field_validator("uri")
     @classmethod
-    def _is_local(cls, value: str) -> str:
-        if "://" in value:
-            raise ValueError(
-                f"'{value}' is not a local path; this version reads local files, folders and globs"
-            )
+    def _is_a_place(cls, value: str) -> str:
+        if is_remote(value):
+            parse(value)
+        elif "://" in value:
+            raise ValueError("sources are local files, folders and globs, or s3://bucket/...; copy it there")
         return value
 
 
@@ -171,6 +172,36 @@ class Output(_Section):
 
     folder: str = "output"
     warehouse: str = "tallystick.duckdb"
+    copy_to: str | None = None
+    """Where on S3 a published month is copied to: s3://bucket/folder."""
+
+    @field_validator("folder", "warehouse")
+    @classmethod
+    def _is_local(cls, value: str) -> str:
+        if "://" in value:
+            raise ValueError("this is a local path; `copy_to` takes an s3:// address for the published month")
+        return value
+
+    @field_validator("copy_to")
+    @classmethod
+    def _is_a_folder_of_s3(cls, value: str | None) -> str | None:
+        if value is not None and (not is_remote(value) or parse(value).pattern != ("**", "*")):
+            raise ValueError("write an address on S3 without wild cards: s3://bucket/folder")
+        return value
+
+
+class S3(_Section):
+    """How S3 is reached; credentials and region are the environment's matter."""
+
+    endpoint_url: str | None = None
+    """Another server that speaks S3; without it AWS_ENDPOINT_URL_S3, else Amazon's."""
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _is_a_url(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@?#]*)?", value):
+            raise ValueError("write http:// or https://, the host and the port, and no credentials")
+        return value
 
 
 class Settings(_Section):
@@ -178,6 +209,7 @@ class Settings(_Section):
 
     company: str = "Your company"
     output: Output = Output()
+    s3: S3 = S3()
     materiality: Materiality = Materiality()
     sources: tuple[Source, ...] = ()
     scopes: tuple[Scope, ...] = ()
@@ -249,31 +281,5 @@ def load(path: Path) -> Settings:
     try:
         return Settings.model_validate({**content, "root": path.parent})
     except ValidationError as error:
-        problems = "\n".join(f"  - {_problem(item)}" for item in error.errors())
+        problems = "\n".join(f"  - {problem(item, Settings)}" for item in error.errors())
         raise ConfigError(f"{path} cannot be used:\n{problems}") from None
-
-
-def _problem(item: Any) -> str:
-    place = ".".join(str(part) for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        return f"unknown key '{place}'.{_nearest(item['loc'])}"
-    return f"{place}: {item['msg']} (given: {item.get('input')!r})"
-
-
-def _nearest(place: tuple[int | str, ...]) -> str:
-    model: Any = Settings
-    for part in place[:-1]:
-        if isinstance(part, str) and part in model.model_fields:
-            model = _section(model.model_fields[part].annotation) or model
-    known = [name for name in model.model_fields if name != "root"]
-    close = difflib.get_close_matches(str(place[-1]), known, 1, 0.5)
-    return f" Did you mean '{close[0]}'?" if close else f" Known keys here: {', '.join(known)}."
-
-
-def _section(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        if found := _section(inner):
-            return found
-    return None

@@ -1,295 +1,271 @@
-"""Which files a source offers, and their bytes: decompressed within bounds, hashed as stored, cut into lines.
+"""Places and their files: what a source offers, and its bytes as stored, from a folder or from S3.
 
-Nothing here trusts a file: names that leave the folder are refused, compressed data is fed in pieces so small
-that a bomb cannot fill the memory, and a line has a greatest length.
+The only module that imports boto3. Credentials come from the environment, the files and the roles that boto3
+knows, and from nowhere else. What is wrong with one file is an OSError or a SourceError, what is wrong with a
+whole place a StorageError.
 """
 
+import errno
 import hashlib
 import io
 import os
-import re
-import stat
-import zlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import urlsplit
 
-import msgspec
-import zstandard
+from botocore import exceptions as boto_errors
 
-MAX_LINE_BYTES = 64 * 1024 * 1024
-"""Longer lines are set aside unread."""
+from pipeline.errors import SourceError, StorageError
+from pipeline.folders import list_folder
+from pipeline.keys import Wanted, is_remote, parse, refusal
+from pipeline.s3_errors import refused
+from pipeline.stored import Ignored, Listing, Remote, StoredFile, printable
 
-MAX_RATIO = 500
-"""Decompressed bytes per stored byte; traces reach 50. Beyond it, and past FREE_BYTES, reading stops."""
+MAX_ATTEMPTS = 8
+"""Requests are repeated so often, unless AWS_MAX_ATTEMPTS or the AWS configuration says otherwise."""
 
-FREE_BYTES = 64 * 1024 * 1024
-"""So much may come out of any file, however small it is."""
-
-_ENCODED = re.compile(r"%(?=[0-9A-Fa-f]{2})")
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_FEED = {"plain": 1 << 20, "gzip": 16 << 10, "zstd": 2 << 10}
-"""Stored bytes fed at once: the worst ratios, 1,032 and 32,768, then yield 16 and 64 MiB."""
-_HEAD_BYTES = 64 * 1024
-
-
-@dataclass(frozen=True)
-class StoredFile:
-    """A file as it lies in a source."""
-
-    path: Path
-    uri: str
-    """Path relative to the configuration's folder, with forward slashes; what cannot be printed as %0A."""
-    size_bytes: int
-    modified_at: datetime
-
-
-class Ignored(NamedTuple):
-    """A name in a source that is not read, and why."""
-
-    uri: str
-    why: str
+_BLOCK_BYTES = 1 << 20
+_DROPS = 6
+"""A connection may break so often in a row without a byte in between."""
+_DROPPED = (
+    boto_errors.ReadTimeoutError,
+    boto_errors.ResponseStreamingError,
+    boto_errors.IncompleteReadError,
+)
+_FOUND_NONE = (
+    boto_errors.NoCredentialsError,
+    boto_errors.PartialCredentialsError,
+    boto_errors.CredentialRetrievalError,
+    boto_errors.TokenRetrievalError,
+    boto_errors.SSOError,
+)
+_OF_ONE_OBJECT = {
+    "NoSuchKey": (errno.ENOENT, "it was deleted after it was listed"),
+    "404": (errno.ENOENT, "it was deleted after it was listed"),
+    "AccessDenied": (errno.EACCES, "access is denied; these credentials need s3:GetObject"),
+    "403": (errno.EACCES, "access is denied; these credentials need s3:GetObject"),
+    "InvalidObjectState": (errno.EACCES, "it is archived; restore it first"),
+}
 
 
-class Listing(NamedTuple):
-    """What a source offers: files sorted by uri, and what was passed over."""
+def list_files(root: Path, uri: str, endpoint_url: str | None = None) -> Listing:
+    """Return the files of a source: a file, a folder with all below it, or a glob with `**`; here or on S3.
 
-    files: list[StoredFile]
-    ignored: list[Ignored]
+    Hidden names and those that leave the folder are passed over, visibly. A uri that matches nothing gives
+    an empty listing.
 
-
-class Line(NamedTuple):
-    """A line without its end; `size_bytes` above the length of `data` means that it was too long to read."""
-
-    number: int
-    byte_offset: int
-    data: bytes
-    size_bytes: int
-
-
-def list_files(root: Path, uri: str) -> Listing:
-    """Return the files of a source: one file, a folder with all below it, or a glob with `**`.
-
-    Hidden names, links that leave the folder and what is not a regular file are passed over, visibly. What
-    cannot be opened, a folder or a broken link too, is listed as a file: reading it says why.
-    A uri that matches nothing gives an empty listing.
+    Raises:
+        StorageError: S3 does not let itself be listed.
     """
-    root = Path(os.path.normpath(root.absolute()))
-    whole = Path(os.path.normpath(root / uri))
-    base, pattern = _split_glob(whole)
+    return _list_objects(parse(uri), endpoint_url) if is_remote(uri) else list_folder(root, uri)
+
+
+def open_stored(file: StoredFile | Path, start: int = 0) -> io.BufferedReader:
+    """Open a file's stored bytes for reading, from an offset on, in any process; the caller closes it.
+
+    Of an object the very state is read that was listed; a connection that drops is taken up where it broke.
+
+    Raises:
+        OSError: the file cannot be read.
+        SourceError: the object is no longer the one that was listed (`changed_while_read`).
+        StorageError: its place cannot be read.
+    """
+    remote = None if isinstance(file, Path) else file.remote
+    path = file if isinstance(file, Path) else file.path
+    if path is not None and (remote is None or path.exists()):
+        opened = path.open("rb")
+        opened.seek(start)
+        return opened
+    if isinstance(file, Path) or remote is None:
+        raise FileNotFoundError(errno.ENOENT, "it lies nowhere")
+    return io.BufferedReader(_ObjectStream(file, remote, start), _BLOCK_BYTES)
+
+
+def hash_file(file: StoredFile | Path) -> str:
+    """Return the SHA-256 of a file's bytes as stored, in hex."""
+    with open_stored(file) as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def look_again(file: StoredFile) -> StoredFile:
+    """Return an object as it is now."""
+    remote = file.remote
+    if remote is None:
+        return file
+    with _asking(file.uri, remote.endpoint_url, "s3:GetObject", of_one=True):
+        now = client(remote.endpoint_url).head_object(Bucket=remote.bucket, Key=remote.key)
+    fresh = replace(remote, etag=now.get("ETag"))
+    return replace(
+        file, size_bytes=now["ContentLength"], modified_at=_instant(now["LastModified"]), remote=fresh
+    )
+
+
+def write_object(uri: str, body: bytes, content_type: str, endpoint_url: str | None = None) -> None:
+    """Put an object in place of what its key held; a reader sees the old one or the new one.
+
+    Raises:
+        StorageError: S3 does not take it.
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    with _asking(uri, endpoint_url, "s3:PutObject"):
+        client(endpoint_url).put_object(
+            Bucket=bucket, Key=key, Body=body, ContentType=content_type, CacheControl="no-cache"
+        )
+
+
+def client(endpoint_url: str | None) -> Any:
+    """Return this process's client of a server; without a url, of the one that the environment names."""
+    return _client(endpoint_url, os.getpid())  # connections do not survive a fork
+
+
+@cache
+def _client(endpoint_url: str | None, _process: int) -> Any:
+    import boto3  # noqa: PLC0415  (a fifth of a second that local files need not wait for)
+    from botocore.config import Config  # noqa: PLC0415
+    from botocore.session import get_session  # noqa: PLC0415
+
+    core = get_session()
+    mode = core.get_config_variable("retry_mode")
+    config = Config(
+        retries={
+            "mode": mode if mode == "adaptive" else "standard",
+            "total_max_attempts": core.get_config_variable("max_attempts") or MAX_ATTEMPTS,
+        },
+        connect_timeout=10,
+        read_timeout=60,
+        max_pool_connections=32,
+        request_checksum_calculation="when_required",  # other servers than AWS refuse its trailing checksums
+    )
+    try:
+        return boto3.Session(botocore_session=core).client("s3", endpoint_url=endpoint_url, config=config)
+    except ValueError as error:  # what it makes of a url that is none
+        raise boto_errors.EndpointConnectionError(endpoint_url=endpoint_url) from error
+
+
+def _list_objects(wanted: Wanted, endpoint_url: str | None) -> Listing:
     listing = Listing([], [])
-    for path in sorted(set(_candidates(base, pattern)), key=lambda path: _relative(path, root)):
-        name = _relative(path, root)
-        if why := _refusal(path, base):
+    for item in _objects(wanted, endpoint_url):
+        key, size = item["Key"], item["Size"]
+        name = f"s3://{wanted.bucket}/{printable(key)}"
+        if key.endswith("/") and not size:
+            continue  # what a console makes so that an empty folder can be seen
+        if why := refusal(key, wanted.folder if key != wanted.single else key.rpartition("/")[0], size):
             listing.ignored.append(Ignored(name, why))
         else:
-            listing.files.append(_stored(path, name))
+            remote = Remote(wanted.bucket, key, item.get("ETag"), endpoint_url)
+            listing.files.append(StoredFile(None, name, size, _instant(item["LastModified"]), remote))
+    listing.files.sort(key=lambda file: file.uri)
+    listing.ignored.sort()
     return listing
 
 
-def _stored(path: Path, name: str) -> StoredFile:
-    try:
-        facts = path.stat()
-    except OSError:
-        return StoredFile(path, name, 0, datetime.fromtimestamp(0, UTC))
-    return StoredFile(path, name, facts.st_size, datetime.fromtimestamp(int(facts.st_mtime), UTC))
+def _objects(wanted: Wanted, endpoint_url: str | None) -> Iterator[dict[str, Any]]:
+    where = f"s3://{wanted.bucket}/{printable(wanted.prefix)}"
+    with _asking(where, endpoint_url, "s3:ListBucket"):
+        server = client(endpoint_url)
+        if wanted.single:  # of all keys that start with it, it is the first
+            first = server.list_objects_v2(Bucket=wanted.bucket, Prefix=wanted.single, MaxKeys=1)
+            yield from (item for item in first.get("Contents", ()) if item["Key"] == wanted.single)
+        pages = server.get_paginator("list_objects_v2").paginate(Bucket=wanted.bucket, Prefix=wanted.prefix)
+        for page in pages:
+            yield from (item for item in page.get("Contents", ()) if wanted.fits(item["Key"]))
 
 
-def _split_glob(whole: Path) -> tuple[Path, str]:
-    parts = whole.parts
-    wild = next((i for i, part in enumerate(parts) if any(sign in part for sign in "*?[")), None)
-    if wild is None or whole.exists():
-        return whole, ""
-    pattern = "/".join(parts[wild:])
-    return Path(*parts[:wild]), f"{pattern}/*" if parts[-1] == "**" else pattern
+def _instant(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(microsecond=0)
 
 
-def _candidates(base: Path, pattern: str) -> Iterator[Path]:
-    if pattern:
-        descends = "**" in pattern
-        yield from (
-            path for path in base.glob(pattern) if path.is_symlink() or not (descends and path.is_dir())
-        )
-    elif base.is_dir():
-        closed: list[OSError] = []
-        for folder, folders, names in os.walk(base, onerror=closed.append):
-            links = [name for name in folders if (Path(folder) / name).is_symlink()]
-            yield from (Path(folder) / name for name in (*names, *links))
-        yield from (Path(error.filename) for error in closed)
-    elif base.exists() or base.is_symlink():
-        yield base
+class _ObjectStream(io.RawIOBase):
+    """The bytes of one state of an object, over as many connections as it takes."""
 
-
-def _refusal(path: Path, base: Path) -> str:
-    inside = path.relative_to(base).parts
-    if any(part.startswith(".") for part in inside):
-        return "hidden: its name, or that of a folder above it, starts with a dot"
-    try:
-        if not path.resolve(strict=True).is_relative_to(base.resolve()):
-            return "a link that leaves the folder of the source"
-        mode = path.stat().st_mode
-    except (OSError, RuntimeError):  # Python 3.11 and 3.12 raise the latter for links in a circle
-        return ""
-    if stat.S_ISDIR(mode):
-        return _folder_refusal(path)
-    return "" if stat.S_ISREG(mode) else "not a regular file"
-
-
-def _folder_refusal(path: Path) -> str:
-    if path.is_symlink():
-        return "a link to a folder"
-    return "a folder; write `**` to read what is below it" if os.access(path, os.R_OK | os.X_OK) else ""
-
-
-def _relative(path: Path, root: Path) -> str:
-    """Return a name that can be printed on one line, and that no other file has: the rest is %-encoded."""
-    name = _ENCODED.sub("%25", os.path.relpath(path, root))
-    told = [char if char.isprintable() else quote(os.fsencode(char), safe="") for char in name]
-    return "".join(told).replace(os.sep, "/")
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as stored, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class Content(io.RawIOBase):
-    """The decompressed bytes of a file: plain, gzip of any members, or zstd of any frames, by magic bytes.
-
-    Damage does not raise: what came out stays readable, and `broken` says what happened.
-    """
-
-    def __init__(self, stored: BinaryIO) -> None:
-        self._stored = stored
-        self._digest = hashlib.sha256()
-        self._codec: Any = None
-        self._ready = memoryview(b"")
-        self.broken: str | None = None
-        """What is wrong with the compressed data; null as long as nothing is."""
-        self.stored_bytes = 0
-        self.bytes_out = 0
-        head = stored.read(4)
-        stored.seek(0)
-        self._coding = "gzip" if head[:2] == _GZIP else "zstd" if _is_zstd(head) else "plain"
+    def __init__(self, file: StoredFile, remote: Remote, start: int) -> None:
+        self._file = file
+        self._remote = remote
+        self._position = start
+        self._body: Any = None
 
     def readable(self) -> bool:
         """Always."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer; 0 at the end, or where the data breaks."""
-        while not self._ready:
-            if self.broken or not self._advance():
-                return 0
-        size = min(len(buffer), len(self._ready))
-        buffer[:size] = self._ready[:size]
-        self._ready = self._ready[size:]
-        return size
+        """Fill the buffer; 0 at the end."""
+        if self._position >= self._file.size_bytes:
+            self._verify()
+            return 0
+        for drop in range(_DROPS):
+            try:
+                data = self._connected().read(min(len(buffer), _BLOCK_BYTES >> drop))
+            except _DROPPED:
+                self._hang_up()
+                time.sleep(min(0.1 * 3**drop, 5))
+                continue
+            buffer[: len(data)] = data
+            self._position += len(data)
+            return len(data)
+        raise _refused("Dropped", self._file.uri, self._remote.endpoint_url, "s3:GetObject")
 
-    def sha256(self) -> str:
-        """Return the SHA-256 of all stored bytes, in hex; reads what is left of them."""
-        while self._take():
-            pass
-        return self._digest.hexdigest()
-
-    def _take(self) -> bytes:
-        data = self._stored.read(_FEED[self._coding])
-        self._digest.update(data)
-        self.stored_bytes += len(data)
-        return data
-
-    def _advance(self) -> bool:
-        data = self._take()
-        if not data:
-            if self._codec is not None:
-                self.broken = f"the {self._coding} data stops in the middle after {self.stored_bytes} bytes"
-            return False
-        ready = data if self._coding == "plain" else self._inflate(data)
-        self.bytes_out += len(ready)
-        if self.bytes_out > FREE_BYTES + MAX_RATIO * self.stored_bytes:
-            self.broken = f"{self.stored_bytes} stored bytes grew to more than {MAX_RATIO} times their size"
-            ready = b""
-        self._ready = memoryview(ready)
-        return True
-
-    def _inflate(self, data: bytes) -> bytes:
-        parts: list[bytes] = []
+    def _verify(self) -> None:
+        """Read past the end, where boto3 compares the checksum that a store keeps."""
         try:
-            while data:
-                if self._codec is None:
-                    data = data.lstrip(b"\0") if self.bytes_out or parts else data
-                    self._codec = _codec(self._coding) if data else None
-                    continue
-                parts.append(self._codec.decompress(data))
-                data = self._codec.unused_data if self._codec.eof else b""
-                self._codec = None if self._codec.eof else self._codec
-        except (zlib.error, zstandard.ZstdError):
-            self.broken = f"the {self._coding} data is damaged within its first {self.stored_bytes} bytes"
-        return b"".join(parts)
+            if self._body is not None:
+                self._body.read(1)
+        except boto_errors.FlexibleChecksumError:
+            raise OSError(errno.EIO, "its bytes do not have the checksum that the store keeps") from None
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._hang_up()
+        super().close()
 
-def _is_zstd(head: bytes) -> bool:
-    is_skippable = len(head) == 4 and head[0] & 0xF0 == 0x50 and head[1:] == b"\x2a\x4d\x18"
-    return head == _ZSTD or is_skippable
+    def _connected(self) -> Any:
+        if self._body is None:
+            same = {"IfMatch": self._remote.etag} if self._remote.etag else {}
+            part = {"Range": f"bytes={self._position}-"} if self._position else {}
+            with _asking(self._file.uri, self._remote.endpoint_url, "s3:GetObject", of_one=True):
+                answer = client(self._remote.endpoint_url).get_object(
+                    Bucket=self._remote.bucket, Key=self._remote.key, **same, **part
+                )
+            self._body = answer["Body"]
+        return self._body
 
-
-def _codec(coding: str) -> Any:
-    if coding == "gzip":
-        return zlib.decompressobj(wbits=31)
-    return zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+    def _hang_up(self) -> None:
+        if self._body is not None:
+            self._body.close()
+            self._body = None
 
 
 @contextmanager
-def open_content(path: Path) -> Iterator[tuple[Content, io.BufferedReader]]:
-    """Open a file for reading: its content, which knows hash and damage, and a buffered stream over it."""
-    with path.open("rb") as stored:
-        content = Content(stored)
-        yield content, io.BufferedReader(content, 1 << 20)
-
-
-def read_head(path: Path, size: int = _HEAD_BYTES) -> bytes:
-    """Return the first decompressed bytes of a file."""
-    with open_content(path) as (_, stream):
-        return stream.read(size)
-
-
-def read_lines(content: Content, stream: io.BufferedReader) -> Iterator[Line]:
-    """Return the lines of a file, without a leading byte order mark.
-
-    The piece of a line at which compressed data breaks is left out, unless it is whole.
-    """
-    number, offset = 0, 0
-    while data := stream.readline(MAX_LINE_BYTES + 1):
-        number += 1
-        size = len(data)
-        if size > MAX_LINE_BYTES and not data.endswith(b"\n"):
-            size += _skip_line(stream)
-            data = b""
-        elif content.broken and not data.endswith(b"\n") and not _is_json(data):
-            return
-        if number == 1:
-            data = data.removeprefix(b"\xef\xbb\xbf")
-        yield Line(number, offset, data.rstrip(), size)
-        offset += size
-
-
-def _is_json(data: bytes) -> bool:
+def _asking(where: str, endpoint_url: str | None, right: str, of_one: bool = False) -> Iterator[None]:
+    """Turn what boto3 raises into what people can use; `of_one`: the request is about one listed object."""
     try:
-        msgspec.json.decode(data, type=msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError):
-        return False
-    return True
+        yield
+    except boto_errors.ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", "unknown"))
+        if of_one and code in {"PreconditionFailed", "412", "InvalidRange", "416"}:
+            changed = "The object changed after it was listed."
+            raise SourceError("changed_while_read", changed, "Land again.") from None
+        if of_one and code in _OF_ONE_OBJECT:
+            raise OSError(*_OF_ONE_OBJECT[code]) from None
+        attempts = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) + 1
+        raise _refused(code, where, endpoint_url, right, attempts) from None
+    except _FOUND_NONE:
+        raise _refused("NoCredentials", where, endpoint_url, right) from None
+    except (boto_errors.ProfileNotFound, boto_errors.ConfigParseError, boto_errors.ConfigNotFound):
+        raise _refused("Profile", where, endpoint_url, right) from None
+    except boto_errors.SSLError:
+        raise _refused("Certificate", where, endpoint_url, right) from None
+    except boto_errors.BotoCoreError:
+        raise _refused("Unreachable", where, endpoint_url, right) from None
 
 
-def _skip_line(stream: io.BufferedReader) -> int:
-    skipped = 0
-    while rest := stream.readline(1 << 20):
-        skipped += len(rest)
-        if rest.endswith(b"\n"):
-            break
-    return skipped
+def _refused(code: str, where: str, endpoint_url: str | None, right: str, attempts: int = 1) -> StorageError:
+    named = endpoint_url or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    host = urlsplit(named or "").netloc.rpartition("@")[2]
+    return refused(code, where, host or "Amazon S3", right, attempts)

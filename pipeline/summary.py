@@ -46,7 +46,7 @@ def close_id(settings: Settings, month: Month, files: pl.DataFrame) -> str:
     facts = {
         "month": str(month),
         "version": version("tallystick"),
-        "settings": settings.model_dump(mode="json", exclude={"root", "output", "sources"}),
+        "settings": settings.model_dump(mode="json", exclude={"root", "output", "sources", "s3"}),
         "files": sorted(landed.rows()),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -23,6 +23,9 @@ class File(Closed):
     kind: str = column("traces, usage, cost, invoice or requests.")
     format: str = column("Format that was detected or configured.")
     size_bytes: pl.Int64 = column("Size of the file as stored.", ge=0)
+    version: str = maybe(
+        "ETag, size and time of an object of S3, which tell its states apart; null elsewhere."
+    )
     rows_read: pl.Int64 = column("Records found.", ge=0)
     rows_kept: pl.Int64 = column("Records landed in a raw table.", ge=0)
     rows_quarantined: pl.Int64 = column("Records set aside, each in raw.quarantine.", ge=0)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 import polars as pl
 
+from pipeline.content import Line
 from pipeline.intake import span_fields
 from pipeline.intake.attributes import COUNTS, FLAT_PREFIX, LAST_RESORT, Rules, conversation_keys, rules_for
 from pipeline.intake.readers import MAX_TEXT, SpanError, text
@@ -14,7 +15,6 @@ from pipeline.intake.recount import Recounter
 from pipeline.otlp import Attribute, Found, Resource, Scope, Span, frame, spans_of
 from pipeline.provider import Reject
 from pipeline.settings import Settings
-from pipeline.storage import Line
 from schemas.tables import BY_NAME
 
 DECODER_VERSION = "4"

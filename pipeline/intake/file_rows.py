@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import polars as pl
 
+from pipeline.content import Content, open_content, read_head, read_lines
 from pipeline.errors import SourceError
 from pipeline.formats import by_name, detect
 from pipeline.intake.decoding import DecodeOptions, decode
 from pipeline.intake.manifest import TABLE_OF_KIND, Offered
 from pipeline.parsing.tables import head_of, is_parquet
 from pipeline.provider import ExportFormat, Reject
-from pipeline.storage import Content, open_content, read_head, read_lines
 
 OTLP_JSON = "otlp_json"
 """The one format of traces."""
@@ -55,7 +55,7 @@ def read_file(offered: Offered, options: DecodeOptions) -> Iterator[Piece]:
     if offered.error:
         raise SourceError("unreadable_file", f"The file cannot be opened: {offered.error}.", _READABLE)
     try:
-        with open_content(offered.file.path) as (content, stream):
+        with open_content(offered.file) as (content, stream):
             yield from _pieces(offered, options, content, stream)
             if not content.sha256().startswith(offered.file_id):
                 raise SourceError("changed_while_read", "The file changed while it was read.", "Land again.")
@@ -110,7 +110,7 @@ def _traces(
         )
         yield Piece(OTLP_JSON, rows.select(columns), batch.rejects, batch.read)
         read += batch.read
-    if not (read or content.broken or read_head(offered.file.path).strip(_BLANK)):
+    if not (read or content.broken or read_head(offered.file).strip(_BLANK)):
         raise SourceError("empty_file", "The file is empty.", _AGAIN)
 
 
@@ -141,7 +141,7 @@ def _export(offered: Offered, content: Content, stream: io.BufferedReader) -> It
 def _format_of(offered: Offered, head: bytes) -> ExportFormat:
     source = offered.source
     if source.format is None:
-        return detect(head, source.kind, offered.file.path.name)
+        return detect(head, source.kind, offered.file.name)
     export = by_name(source.format)
     if export.kind != source.kind:
         raise SourceError(

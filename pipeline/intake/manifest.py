@@ -12,7 +12,7 @@ import polars as pl
 from pipeline.formats import FORMATS
 from pipeline.intake.decoding import DECODER_VERSION
 from pipeline.settings import Settings, Source
-from pipeline.storage import StoredFile
+from pipeline.stored import StoredFile
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME, Table
 
@@ -79,6 +79,11 @@ class Manifest:
         self.rows[key] = row
         self._sources.add(row["source"])
         self._sharing.setdefault(_content(row), set()).add(key)
+
+    def remembered(self, source: Source, file: StoredFile) -> str | None:
+        """Return the id of a file that is known to be unchanged without reading it; null of all others."""
+        row = self.rows.get((source.name, file.uri))
+        return row["file_id"] if row and file.version and row["version"] == file.version else None
 
     def landed(self, content: Key) -> list[Key]:
         """Return the files whose rows of this content are in the warehouse: none or one."""

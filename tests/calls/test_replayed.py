@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 from pipeline.calls import Calls, Context, resolve
+from pipeline.content import open_content, read_lines
 from pipeline.intake.decoding import DecodeOptions, decode
 from pipeline.providers import PROVIDERS
 from pipeline.settings import Settings
-from pipeline.storage import open_content, read_lines
 from schemas.tables import BY_NAME
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "data" / "replayed"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.content import Line
 from pipeline.intake.decoding import DecodeOptions, decode
-from pipeline.storage import Line
 
 
 @pytest.fixture

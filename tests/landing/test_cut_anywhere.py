@@ -9,8 +9,8 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.content import open_content, read_lines
 from pipeline.intake.decoding import DecodeOptions, decode
-from pipeline.storage import open_content, read_lines
 
 LINES = 12
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.content import Line, open_content, read_lines
 from pipeline.intake.decoding import LANDING_COLUMNS, Batch, DecodeOptions, decode
 from pipeline.otlp import frame
-from pipeline.storage import Line, open_content, read_lines
 from schemas.tables import BY_NAME
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from pipeline.storage import list_files, open_content, read_lines
+from pipeline.content import open_content, read_lines
+from pipeline.storage import list_files
 
 
 def _uris(root: Path, uri: str) -> list[str]:

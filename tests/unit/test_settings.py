@@ -50,9 +50,35 @@ def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
         load(write(tmp_path, source * 2))
 
 
-def test_a_place_that_cannot_be_read_yet_is_refused_at_once(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="not a local path"):
-        load(write(tmp_path, '[[sources]]\nname="a"\nkind="usage"\nuri="s3://bucket/x"\n'))
+@pytest.mark.parametrize(
+    "line",
+    [
+        '[[sources]]\nname="a"\nkind="usage"\nuri="gs://bucket/x"\n',
+        '[[sources]]\nname="a"\nkind="usage"\nuri="s3://AKID:hushhush@bucket/x"\n',
+        '[output]\ncopy_to="s3://AKID:hushhush@bucket/x"\n',
+        '[s3]\nendpoint_url="http://AKID:hushhush@localhost:9000"\n',
+        '[output]\nfolder="s3://bucket/x"\n',
+        '[output]\ncopy_to="s3://bucket/*"\n',
+        '[output]\ncopy_to="somewhere"\n',
+    ],
+)
+def test_a_place_that_cannot_be_used_is_refused_at_once_and_no_secret_repeated(
+    tmp_path: Path, line: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"s3://|credentials") as refused:
+        load(write(tmp_path, line))
+    assert "hushhush" not in str(refused.value)
+
+
+def test_places_on_s3_are_taken(tmp_path: Path) -> None:
+    settings = load(
+        write(
+            tmp_path,
+            '[[sources]]\nname="a"\nkind="usage"\nuri="s3://bucket/x/**/*.json"\n'
+            '[output]\ncopy_to="s3://bucket/reports"\n[s3]\nendpoint_url="http://localhost:9000"\n',
+        )
+    )
+    assert settings.sources[0].uri == "s3://bucket/x/**/*.json"
 
 
 @pytest.mark.parametrize("content", ["company = ", "\x00", "company = 3\n"])
