@@ -1,0 +1,125 @@
+"""`otel_traces` as CSV with a header: `select * from otel_traces format CSVWithNames`."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.errors import SourceError
+from pipeline.otlp import Found
+from pipeline.parsing.csv_rows import header_of
+from pipeline.storage import MAX_LINE_BYTES, Content, Line
+from pipeline.traces.clickhouse_rows import COLUMNS, EXPORT_ALL, MARKS, Rows, TraceRow, missing_columns
+from pipeline.traces.format import Record, TraceFormat, refused
+
+_MARKS = frozenset(name.lower() for name in MARKS)
+
+
+def is_csv_rows(head: bytes) -> bool:
+    """Whether the first line is a header with the telling columns."""
+    return header_of(head) >= _MARKS
+
+
+def _records(content: Content, stream: io.BufferedReader) -> Iterator[Record]:
+    table = _Table(content, stream)
+    yield from table.records()
+
+
+class _Lines:
+    """Lines of a file for the CSV reader, which may ask for several to fill a record."""
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream = stream
+        self._number, self._offset = 0, 0
+        self.taken: list[Line] = []
+        """Lines since the last record."""
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        data = self._stream.readline(MAX_LINE_BYTES)
+        if not data:
+            raise StopIteration
+        self._number += 1
+        line = Line(self._number, self._offset, data, len(data))
+        self._offset += len(data)
+        self.taken.append(line)
+        if sum(each.size_bytes for each in self.taken) > MAX_LINE_BYTES:
+            raise csv.Error(f"a record of more than {MAX_LINE_BYTES} bytes")
+        return data.decode("utf-8-sig" if self._number == 1 else "utf-8", "replace")
+
+
+class _Table:
+    """A header, and rows below it that are read one by one."""
+
+    def __init__(self, content: Content, stream: io.BufferedReader) -> None:
+        self._content = content
+        self._lines = _Lines(stream)
+        self._rows = Rows()
+        self._places: list[tuple[str, int]] = []
+        self._width = 0
+
+    def records(self) -> Iterator[Record]:
+        reader = csv.reader(self._lines, strict=True)
+        self._read_header(next(reader, []))
+        while True:
+            self._lines.taken = []
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield from self._apart(str(error))
+                continue
+            taken = self._lines.taken
+            if len(taken) > 1 and len(cells) != self._width:
+                yield from self._apart("")
+            elif cells:
+                yield from self._record(taken[0], taken[-1], cells)
+
+    def _read_header(self, names: list[str]) -> None:
+        names = [name.strip() for name in names]
+        if missing := missing_columns(names):
+            raise SourceError("missing_column", f"The table has no {', '.join(missing)}.", EXPORT_ALL)
+        self._places = [(field, names.index(name)) for field, name in COLUMNS.items() if name in names]
+        self._width = len(names)
+
+    def _apart(self, problem: str) -> Iterator[Record]:
+        """Read each line alone where a quote is broken, so that it costs no other."""
+        for line in self._lines.taken:
+            try:
+                (cells,) = csv.reader([line.data.decode("utf-8", "replace")], strict=True) or ([],)
+            except (csv.Error, ValueError):
+                cells = []
+            if cells:
+                yield from self._record(line, line, cells)
+            elif not self._is_cut(line):
+                reason = f"The line is not CSV{': ' if problem else ''}{problem}"
+                yield line, [refused("bad_line", reason)]
+            elif not self._content.broken:
+                yield (
+                    line,
+                    [refused("truncated", f"The row stops in the middle after {line.size_bytes} bytes")],
+                )
+
+    def _is_cut(self, line: Line) -> bool:
+        return not line.data.endswith(b"\n")
+
+    def _record(self, first: Line, last: Line, cells: list[str]) -> Iterator[Record]:
+        if self._is_cut(last) and not (len(cells) == self._width and last.data.endswith(b'"')):
+            if not self._content.broken:
+                reason = "The last row has no end of line, and may stop in the middle"
+                yield first, [refused("truncated", reason)]
+        elif len(cells) != self._width:
+            reason = f"The line has {len(cells)} cells, the header {self._width}"
+            yield first, [refused("bad_line", reason)]
+        else:
+            yield first, [self._found(cells)]
+
+    def _found(self, cells: list[str]) -> Found:
+        held: dict[str, Any] = {field: cells[at] for field, at in self._places}
+        return self._rows.found(TraceRow(**held))
+
+
+CLICKHOUSE_CSV = TraceFormat("clickhouse_csv", is_csv_rows, _records)
