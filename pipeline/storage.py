@@ -66,7 +66,7 @@ class Line(NamedTuple):
     """A line without its end; `size_bytes` above the length of `data` means that it was too long to read."""
 
     number: int
-    byte_offset: int
+    byte_offset: int | None
     data: bytes
     size_bytes: int
 

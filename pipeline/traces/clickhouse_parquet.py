@@ -66,10 +66,10 @@ def _tables(file: pq.ParquetFile) -> Iterator[Record]:
             for batch in file.iter_batches(_BATCH_ROWS, row_groups=[index], columns=names, use_threads=False):
                 for row in _rows(batch):
                     number += 1
-                    yield Line(number, 0, b"", 0), [rows.found(row)]
+                    yield Line(number, None, b"", 0), [rows.found(row)]
         except _DAMAGED:
             reason = f"Rows {number + 1} to {first + total}, in row group {index}, cannot be read"
-            yield Line(number + 1, 0, b"", 0), [refused("broken_rows", reason)]
+            yield Line(number + 1, None, b"", 0), [refused("broken_rows", reason)]
             number = first + total
 
 

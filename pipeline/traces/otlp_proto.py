@@ -6,6 +6,7 @@ Format: protobuf.dev, "Encoding"; opentelemetry-proto, trace/v1/trace.proto, Tra
 """
 
 import io
+import re
 from collections.abc import Iterator
 
 from pipeline.storage import MAX_LINE_BYTES, Content, Line
@@ -14,10 +15,15 @@ from pipeline.traces.messages import resource_spans
 
 _PART = 0x0A
 """Tag of field 1, bytes: a ResourceSpans."""
-_FIRST_TAGS = (0x0A, 0x12, 0x1A)
+_RESOURCE = 0x0A
+_FIRST_TAGS = (_RESOURCE, 0x12, 0x1A)
 """What a ResourceSpans starts with: resource, scope_spans or schema_url."""
+_IN_RESOURCE = (0x0A, 0x10, 0x1A)
+"""What a resource starts with: attributes, dropped_attributes_count or entity_refs."""
+_CONTROL = re.compile(rb"[^\t\n\r\x20-\xff]")
 _FIXED = {1: 8, 5: 4}
 _SKIP = 1 << 20
+_TELLING = 4096
 
 
 class _TruncatedError(Exception):
@@ -25,13 +31,19 @@ class _TruncatedError(Exception):
 
 
 def starts_message(head: bytes) -> bool:
-    """Whether the bytes start as a request does: a ResourceSpans that holds a part, which fits into it."""
+    """Whether the bytes start as a request does: a ResourceSpans that holds a part, which fits into it.
+
+    A line feed is the tag of a part, and letters are lengths: text with blank lines must not pass.
+    """
     try:
         size, start = _varint_at(head, 1)
         inner, end = _varint_at(head, start + 1)
+        is_part = head[0] == _PART and head[start] in _FIRST_TAGS and end - start + inner <= size
+        if head[start] == _RESOURCE and inner:
+            is_part = is_part and head[end] in _IN_RESOURCE
     except IndexError:
         return False
-    return head[0] == _PART and head[start] in _FIRST_TAGS and end - start + inner <= size
+    return is_part and _CONTROL.search(head, 0, _TELLING) is not None
 
 
 def _varint_at(data: bytes, at: int) -> tuple[int, int]:
