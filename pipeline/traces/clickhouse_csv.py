@@ -33,6 +33,7 @@ class _Lines:
         self._number, self._offset = 0, 0
         self.taken: list[Line] = []
         """Lines since the last record."""
+        self.ended = False
 
     def __iter__(self) -> "_Lines":
         return self
@@ -40,6 +41,7 @@ class _Lines:
     def __next__(self) -> str:
         data = self._stream.readline(MAX_LINE_BYTES)
         if not data:
+            self.ended = True
             raise StopIteration
         self._number += 1
         line = Line(self._number, self._offset, data, len(data))
@@ -62,7 +64,10 @@ class _Table:
 
     def records(self) -> Iterator[Record]:
         reader = csv.reader(self._lines, strict=True)
-        self._read_header(next(reader, []))
+        try:
+            self._read_header(next(reader, []))
+        except csv.Error as error:
+            raise SourceError("bad_header", f"The header is not CSV: {error}.", EXPORT_ALL) from None
         while True:
             self._lines.taken = []
             try:
@@ -87,30 +92,36 @@ class _Table:
 
     def _apart(self, problem: str) -> Iterator[Record]:
         """Read each line alone where a quote is broken, so that it costs no other."""
-        for line in self._lines.taken:
-            try:
-                (cells,) = csv.reader([line.data.decode("utf-8", "replace")], strict=True) or ([],)
-            except (csv.Error, ValueError):
-                cells = []
+        lines = self._lines.taken
+        read = [(line, _cells(line)) for line in lines]
+        if self._lines.ended and not any(len(cells) == self._width for _, cells in read):
+            yield from self._truncated(lines[0], sum(line.size_bytes for line in lines))
+            return
+        for line, cells in read:
             if cells:
                 yield from self._record(line, line, cells)
-            elif not self._is_cut(line):
-                reason = f"The line is not CSV{': ' if problem else ''}{problem}"
-                yield line, [refused("bad_line", reason)]
-            elif not self._content.broken:
-                yield (
-                    line,
-                    [refused("truncated", f"The row stops in the middle after {line.size_bytes} bytes")],
-                )
+            elif self._is_cut(line):
+                yield from self._truncated(line, line.size_bytes)
+            else:
+                yield line, [refused("bad_line", f"The line is not CSV{': ' if problem else ''}{problem}")]
+
+    def _truncated(self, line: Line, size: int) -> Iterator[Record]:
+        if not self._content.broken:
+            yield (
+                line,
+                [
+                    refused(
+                        "truncated", f"The last row stops in the middle, or has no end, after {size} bytes"
+                    )
+                ],
+            )
 
     def _is_cut(self, line: Line) -> bool:
         return not line.data.endswith(b"\n")
 
     def _record(self, first: Line, last: Line, cells: list[str]) -> Iterator[Record]:
         if self._is_cut(last) and not (len(cells) == self._width and last.data.endswith(b'"')):
-            if not self._content.broken:
-                reason = "The last row has no end of line, and may stop in the middle"
-                yield first, [refused("truncated", reason)]
+            yield from self._truncated(first, last.size_bytes)
         elif len(cells) != self._width:
             reason = f"The line has {len(cells)} cells, the header {self._width}"
             yield first, [refused("bad_line", reason)]
@@ -120,6 +131,14 @@ class _Table:
     def _found(self, cells: list[str]) -> Found:
         held: dict[str, Any] = {field: cells[at] for field, at in self._places}
         return self._rows.found(TraceRow(**held))
+
+
+def _cells(line: Line) -> list[str]:
+    """Return the cells of a line that stands alone; none, if it is not CSV."""
+    try:
+        return next(csv.reader([line.data.decode("utf-8", "replace")], strict=True), [])
+    except csv.Error:
+        return []
 
 
 CLICKHOUSE_CSV = TraceFormat("clickhouse_csv", is_csv_rows, _records)

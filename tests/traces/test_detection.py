@@ -43,7 +43,7 @@ def test_no_export_is_taken_for_traces(name: str, data: bytes) -> None:
     with pytest.raises(SourceError) as refused:
         trace_format(data[:HEAD], None)
     assert refused.value.code == "unknown_format"
-    assert 'set' not in refused.value.advice
+    assert "set" not in refused.value.advice
     assert "kind = " in refused.value.advice
 
 
@@ -58,7 +58,9 @@ def test_no_file_of_a_company_is_taken_for_another(tmp_path: Path) -> None:
             assert traces == (["otlp_json"] if kind == "traces" and not noise else []), path
 
 
-@pytest.mark.parametrize("text", [b"", b"\n\n\n\n\n\n", b"  \r\n", b"\xef\xbb\xbf", b"[", b'{"resou', b"\n\n{\n", b"{}"])
+@pytest.mark.parametrize(
+    "text", [b"", b"\n\n\n\n\n\n", b"  \r\n", b"\xef\xbb\xbf", b"[", b'{"resou', b"\n\n{\n", b"{}"]
+)
 def test_text_that_may_be_json_is_read_line_by_line(text: bytes) -> None:
     assert trace_format(text, None).name == "otlp_json"
 
@@ -107,14 +109,20 @@ def test_the_settings_may_name_the_format(month: list, landing: Callable[..., An
 
 
 LOGS = ExportLogsServiceRequest()
-_LOG = LOGS.resource_logs.add().scope_logs.add().log_records.add(
-    time_unix_nano=1_790_000_000 * 10**9, severity_text="INFO", trace_id=b"\x01" * 16, span_id=b"\x02" * 8
+_LOG = (
+    LOGS.resource_logs.add()
+    .scope_logs.add()
+    .log_records.add(
+        time_unix_nano=1_790_000_000 * 10**9, severity_text="INFO", trace_id=b"\x01" * 16, span_id=b"\x02" * 8
+    )
 )
 _LOG.body.string_value = "claude_code.api_request"
 _LOG.attributes.add(key="cost_usd").value.double_value = 0.5
 METRICS = ExportMetricsServiceRequest()
-_METRIC = METRICS.resource_metrics.add().scope_metrics.add().metrics.add(
-    name="claude_code.cost", description="cost of the session", unit="USD"
+_METRIC = (
+    METRICS.resource_metrics.add()
+    .scope_metrics.add()
+    .metrics.add(name="claude_code.cost", description="cost of the session", unit="USD")
 )
 _METRIC.sum.data_points.add(as_double=0.5, time_unix_nano=1_790_000_000 * 10**9)
 SIGNALS = [
