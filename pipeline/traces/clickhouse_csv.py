@@ -12,6 +12,7 @@ from pipeline.storage import MAX_LINE_BYTES, Content, Line
 from pipeline.traces.clickhouse_rows import COLUMNS, EXPORT_ALL, MARKS, Rows, TraceRow, missing_columns
 from pipeline.traces.format import Record, TraceFormat, refused
 
+csv.field_size_limit(MAX_LINE_BYTES)  # a prompt easily passes the default of 128 KiB
 _MARKS = frozenset(name.lower() for name in MARKS)
 
 
@@ -94,7 +95,8 @@ class _Table:
         """Read each line alone where a quote is broken, so that it costs no other."""
         lines = self._lines.taken
         read = [(line, _cells(line)) for line in lines]
-        if self._lines.ended and not any(len(cells) == self._width for _, cells in read):
+        ends = self._lines.ended or self._is_cut(lines[-1])
+        if ends and not any(len(cells) == self._width for _, cells in read):
             yield from self._truncated(lines[0], sum(line.size_bytes for line in lines))
             return
         for line, cells in read:
