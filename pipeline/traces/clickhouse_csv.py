@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.errors import SourceError
 from pipeline.otlp import Found
 from pipeline.parsing.csv_rows import header_of
-from pipeline.storage import MAX_LINE_BYTES, Content, Line
+from pipeline.storage import MAX_LINE_BYTES, Content, Line, skip_line
 from pipeline.traces.clickhouse_rows import COLUMNS, EXPORT_ALL, MARKS, Rows, TraceRow, missing_columns
 from pipeline.traces.format import Record, TraceFormat, refused
 
@@ -40,15 +40,18 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        data = self._stream.readline(MAX_LINE_BYTES)
+        data = self._stream.readline(MAX_LINE_BYTES + 1)
         if not data:
             self.ended = True
             raise StopIteration
         self._number += 1
-        line = Line(self._number, self._offset, data, len(data))
-        self._offset += len(data)
-        self.taken.append(line)
-        if sum(each.size_bytes for each in self.taken) > MAX_LINE_BYTES:
+        size = len(data)
+        if size > MAX_LINE_BYTES:
+            size += 0 if data.endswith(b"\n") else skip_line(self._stream)
+            data = b""
+        self.taken.append(Line(self._number, self._offset, data, size))
+        self._offset += size
+        if sum(line.size_bytes for line in self.taken) > MAX_LINE_BYTES:
             raise csv.Error(f"a record of more than {MAX_LINE_BYTES} bytes")
         return data.decode("utf-8-sig" if self._number == 1 else "utf-8", "replace")
 
@@ -96,11 +99,14 @@ class _Table:
         lines = self._lines.taken
         read = [(line, _cells(line)) for line in lines]
         ends = self._lines.ended or self._is_cut(lines[-1])
-        if ends and not any(len(cells) == self._width for _, cells in read):
+        if ends and lines[-1].data and not any(len(cells) == self._width for _, cells in read):
             yield from self._truncated(lines[0], sum(line.size_bytes for line in lines))
             return
         for line, cells in read:
-            if cells:
+            if not line.data:
+                reason = f"The line has {line.size_bytes} bytes; {MAX_LINE_BYTES} is the most that is read"
+                yield line, [refused("line_too_long", reason)]
+            elif cells:
                 yield from self._record(line, line, cells)
             elif self._is_cut(line):
                 yield from self._truncated(line, line.size_bytes)

@@ -10,14 +10,12 @@ from collections.abc import Iterable, Iterator
 import zstandard
 
 from pipeline.otlp import Found, spans_of
-from pipeline.storage import MAX_LINE_BYTES, MAX_RATIO, Content, Line
+from pipeline.storage import FREE_BYTES, MAX_LINE_BYTES, MAX_RATIO, Content, Line
 from pipeline.traces.format import Record, TraceFormat, refused
 from pipeline.traces.messages import message_spans
 from pipeline.traces.otlp_proto import starts_message, too_long
 
 _ZSTD = b"\x28\xb5\x2f\xfd"
-_FREE_BYTES = 64 * 1024
-"""So much may come out of any message, however small it is."""
 _WINDOW = 1 << 27
 _SKIP = 1 << 20
 _PLAIN = frozenset(b"\t\n\r") | frozenset(range(0x20, 0x7F))
@@ -35,7 +33,7 @@ def is_framed(head: bytes) -> bool:
 
 
 def _records(content: Content, stream: io.BufferedReader) -> Iterator[Record]:
-    number, offset = 0, 0
+    number, offset, unpacker = 0, 0, _Unpacker()
     while prefix := stream.read(4):
         size = int.from_bytes(prefix, "big")
         data = stream.read(size) if size <= MAX_LINE_BYTES else b""
@@ -49,8 +47,17 @@ def _records(content: Content, stream: io.BufferedReader) -> Iterator[Record]:
         if size > MAX_LINE_BYTES:
             yield place, [refused("message_too_long", too_long(size))]
         elif size:
-            yield place, _spans(place._replace(data=data))
-        offset += 4 + size
+            yield place, unpacker.spans(place._replace(data=data))
+        empty = 0 if size else _skip_empty(stream)
+        number, offset = number + empty, offset + 4 + size + 4 * empty
+
+
+def _skip_empty(stream: io.BufferedReader) -> int:
+    """Pass over messages without content and return their number: a file may end in pages of zeros."""
+    ahead = stream.peek()
+    empty = (len(ahead) - len(ahead.lstrip(b"\0"))) // 4
+    stream.read(4 * empty)
+    return empty
 
 
 def _skip(stream: io.BufferedReader, size: int) -> int:
@@ -67,34 +74,48 @@ def _cut(prefix: bytes, size: int, offset: int, got: int) -> str:
     return f"The message at byte {offset} has {size} bytes by its length, but only {got} follow"
 
 
-def _spans(message: Line) -> Iterable[Found]:
-    data = message.data
-    if data.startswith(_ZSTD):
-        unpacked = _unpacked(data)
-        if isinstance(unpacked, Found):
-            return [unpacked]
-        data = unpacked
-    if data[:1] in (b"{", b"["):
-        return spans_of(message._replace(data=data, size_bytes=len(data)))
-    return message_spans(data)
+class _Unpacker:
+    """Takes messages out of their zstd frames; all together may grow as a file that is compressed whole."""
+
+    def __init__(self) -> None:
+        self._free = FREE_BYTES
+
+    def spans(self, message: Line) -> Iterable[Found]:
+        """Return the spans of a message, packed or not, protobuf or JSON."""
+        data = message.data
+        if data.startswith(_ZSTD):
+            unpacked = self._unpacked(data)
+            if isinstance(unpacked, Found):
+                return [unpacked]
+            data = unpacked
+        if data[:1] in (b"{", b"["):
+            return spans_of(message._replace(data=data, size_bytes=len(data)))
+        return message_spans(data)
+
+    def _unpacked(self, data: bytes) -> bytes | Found:
+        usual = MAX_RATIO * len(data)
+        most = min(MAX_LINE_BYTES, usual + self._free)
+        if (claimed := _claimed(data)) > most:
+            reason = f"The message, {len(data)} bytes, grows to {claimed}; {most} is the most that is read"
+            return refused("message_too_long", reason)
+        size, unpacker = most, zstandard.ZstdDecompressor(max_window_size=_WINDOW)
+        try:
+            unpacked = unpacker.decompress(data, max_output_size=most)
+            size = len(unpacked)
+        except zstandard.ZstdError:
+            reason = f"The zstd data of the message, {len(data)} bytes, is damaged or grows beyond {most}"
+            return refused("broken_compression", reason)
+        finally:
+            self._free -= max(0, min(self._free, size - usual))
+        return unpacked
 
 
-def _unpacked(data: bytes) -> bytes | Found:
-    """Return what a zstd frame holds, within bounds."""
-    most = min(MAX_LINE_BYTES, _FREE_BYTES + MAX_RATIO * len(data))
+def _claimed(data: bytes) -> int:
+    """Return the size that a zstd frame says it has; -1 where it does not."""
     try:
-        claimed = zstandard.frame_content_size(data)
-        if claimed > most:
-            return refused(
-                "message_too_long",
-                f"The message, {len(data)} bytes, grows to {claimed}; {most} is the most that is read",
-            )
-        return zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompress(data, max_output_size=most)
+        return int(zstandard.frame_content_size(data))
     except zstandard.ZstdError:
-        return refused(
-            "broken_compression",
-            f"The zstd data of the message, {len(data)} bytes, is damaged or grows to more than {most} bytes",
-        )
+        return -1
 
 
 OTLP_FRAMES = TraceFormat("otlp_frames", is_framed, _records)
