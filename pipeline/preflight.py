@@ -8,6 +8,7 @@ from pipeline.formats import by_name, detect
 from pipeline.providers import PROVIDERS
 from pipeline.settings import Settings, Source
 from pipeline.storage import list_files, read_head
+from pipeline.traces import trace_format
 
 
 class Problem(NamedTuple):
@@ -45,11 +46,11 @@ def _source(settings: Settings, source: Source) -> Iterator[Problem]:
             "Correct the uri, or fetch the files first.",
         )  # fmt: skip
         return
-    if source.kind == "traces":
-        return
     newest = listing.files[-1]
     try:
-        if source.format:
+        if source.kind == "traces":
+            trace_format(read_head(newest.path), source.format)
+        elif source.format:
             by_name(source.format)
         else:
             detect(read_head(newest.path), source.kind, newest.path.name)
