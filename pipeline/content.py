@@ -37,7 +37,7 @@ class Line(NamedTuple):
     """A line without its end; `size_bytes` above the length of `data` means that it was too long to read."""
 
     number: int
-    byte_offset: int
+    byte_offset: int | None
     data: bytes
     size_bytes: int
 
@@ -151,7 +151,7 @@ def read_lines(content: Content, stream: io.BufferedReader) -> Iterator[Line]:
         number += 1
         size = len(data)
         if size > MAX_LINE_BYTES and not data.endswith(b"\n"):
-            size += _skip_line(stream)
+            size += skip_line(stream)
             data = b""
         elif content.broken and not data.endswith(b"\n") and not _is_json(data):
             return
@@ -169,7 +169,8 @@ def _is_json(data: bytes) -> bool:
     return True
 
 
-def _skip_line(stream: io.BufferedReader) -> int:
+def skip_line(stream: io.BufferedReader) -> int:
+    """Read to the end of the line; return how many bytes that were."""
     skipped = 0
     while rest := stream.readline(1 << 20):
         skipped += len(rest)

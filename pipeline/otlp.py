@@ -24,7 +24,9 @@ class Attribute(Struct, gc=False, rename="camel"):
     value: Raw = Raw(b"null")
 
 
-class _Status(Struct, gc=False, rename="camel"):
+class Status(Struct, gc=False, rename="camel"):
+    """How a span ended."""
+
     code: int | str | None = None
 
 
@@ -41,7 +43,7 @@ class Span(Struct, rename="camel"):
     end_time_unix_nano: int | str | float | None = None
     attributes: list[Attribute] | None = None
     events: Raw = Raw(b"")
-    status: _Status | None = None
+    status: Status | None = None
 
 
 class Scope(Struct, rename="camel"):

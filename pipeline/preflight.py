@@ -13,6 +13,7 @@ from pipeline.providers import PROVIDERS
 from pipeline.settings import Settings, Source
 from pipeline.storage import list_files
 from pipeline.stored import StoredFile
+from pipeline.traces import trace_format
 
 
 class Problem(NamedTuple):
@@ -67,8 +68,8 @@ def _newest(source: Source, newest: StoredFile) -> Iterator[Problem]:
     try:
         head = read_head(newest)
         if source.kind == "traces":
-            return
-        if source.format:
+            trace_format(head, source.format)
+        elif source.format:
             by_name(source.format)
         else:
             detect(_columns_of(newest, head), source.kind, newest.name)

@@ -36,6 +36,9 @@ ADVICE = {
     "bad_trace_id": "Export ids as hex, 32 digits for a trace; Tempo's base64 must be converted first.",
     "bad_span_id": "Export ids as hex, 16 digits for a span; Tempo's base64 must be converted first.",
     "truncated": "The writer was cut off, or is still writing: copy the file again once it is complete.",
+    "framing_lost": "Copy the file again from where it was written; nothing behind this place was read.",
+    "message_too_long": "Let the collector send smaller batches; all other records of the file were read.",
+    "missing_column": "Export the whole table: `select * from otel_traces`.",
     "not_traces": "Give this file a source of its own kind; logs and metrics are not read.",
     "count_absurd": "Look for a counter in place of a count in the instrumentation that wrote the span.",
 }
@@ -65,10 +68,17 @@ class Batch(NamedTuple):
 
 
 def decode(lines: Iterable[Line], options: DecodeOptions) -> Iterator[Batch]:
+    """Return the spans of an OTLP/JSON dump in batches; see `decode_records`."""
+    return decode_records(((record, spans_of(record)) for record in frame(lines)), options)
+
+
+def decode_records(
+    records: Iterable[tuple[Line, Iterable[Found]]], options: DecodeOptions
+) -> Iterator[Batch]:
     """Return the spans of a dump in batches; in each, read == rows + rejects. Memory is that of one batch."""
     decoder = _Decoder(options)
-    for record in frame(lines):
-        for position, found in enumerate(spans_of(record)):
+    for record, spans in records:
+        for position, found in enumerate(spans):
             decoder.add(record, position, found)
         if len(decoder.rows) + len(decoder.rejects) >= options.batch_rows:
             yield decoder.take()

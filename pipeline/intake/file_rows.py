@@ -7,16 +7,14 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipeline.content import Content, open_content, read_head, read_lines
+from pipeline.content import Content, open_content, read_head
 from pipeline.errors import SourceError
 from pipeline.formats import by_name, detect
-from pipeline.intake.decoding import DecodeOptions, decode
+from pipeline.intake.decoding import DecodeOptions, decode_records
 from pipeline.intake.manifest import TABLE_OF_KIND, Offered
 from pipeline.parsing.tables import head_of, is_parquet
 from pipeline.provider import ExportFormat, Reject
-
-OTLP_JSON = "otlp_json"
-"""The one format of traces."""
+from pipeline.traces import trace_format
 
 MAX_EXPORT_BYTES = 256 * 1024 * 1024
 """An export is read whole; larger ones must be pulled in parts."""
@@ -69,19 +67,10 @@ def _pieces(
     offered: Offered, options: DecodeOptions, content: Content, stream: io.BufferedReader
 ) -> Iterator[Piece]:
     head = stream.peek(_HEAD_BYTES)
-    if head.startswith(_UTF16):
-        raise SourceError("utf16", "The file is UTF-16 text.", "Save it as UTF-8, and land again.")
-    is_table = is_parquet(head) and offered.source.kind != "traces"
-    if b"\0" in head[:_HEAD_BYTES] and not is_table:
-        raise SourceError(
-            "binary_file",
-            "The file holds binary data, not text.",
-            "Export as JSON without the collector's per-message compression (`format: json`; compress whole "
-            "files), or move the file out of the source's folder.",
-        )
     if offered.source.kind == "traces":
         yield from _traces(offered, options, content, stream)
     else:
+        _refuse_binary(head)
         yield from _export(offered, content, stream)
     if content.broken:
         place = (None, None, content.bytes_out)
@@ -91,24 +80,30 @@ def _pieces(
         yield Piece("unknown", table.schema.to_frame(), [broken], 1)
 
 
+def _refuse_binary(head: bytes) -> None:
+    if head.startswith(_UTF16):
+        raise SourceError("utf16", "The file is UTF-16 text.", "Save it as UTF-8, and land again.")
+    if b"\0" in head[:_HEAD_BYTES] and not is_parquet(head):
+        raise SourceError(
+            "binary_file",
+            "The file holds binary data, not text.",
+            "Export it as text, or move the file out of the source's folder.",
+        )
+
+
 def _traces(
     offered: Offered, options: DecodeOptions, content: Content, stream: io.BufferedReader
 ) -> Iterator[Piece]:
     source = offered.source
-    if source.format not in (None, OTLP_JSON):
-        raise SourceError(
-            "unknown_format",
-            f"There is no trace format '{source.format}'.",
-            f'Leave `format` out, or set it to "{OTLP_JSON}".',
-        )
+    dump = trace_format(stream.peek(_HEAD_BYTES)[:_HEAD_BYTES], source.format)
     columns, read = list(TABLE_OF_KIND["traces"].schema), 0
-    for batch in decode(read_lines(content, stream), options):
+    for batch in decode_records(dump.records(content, stream), options):
         rows = batch.rows.with_columns(
             pl.lit(offered.file_id).alias("file_id"),
             pl.lit(source.name).alias("source"),
             pl.lit(source.account, pl.String).alias("account"),
         )
-        yield Piece(OTLP_JSON, rows.select(columns), batch.rejects, batch.read)
+        yield Piece(dump.name, rows.select(columns), batch.rejects, batch.read)
         read += batch.read
     if not (read or content.broken or read_head(offered.file).strip(_BLANK)):
         raise SourceError("empty_file", "The file is empty.", _AGAIN)

@@ -7,6 +7,7 @@ import msgspec
 
 from pipeline.intake.readers import SpanError, error_class
 from pipeline.otlp import Attribute, Span
+from pipeline.otlp_wire import any_value
 
 _EARLIEST, _LATEST = 946_684_800 * 10**9, 4_102_444_800 * 10**9  # 2000-01-01 and 2100-01-01
 _TRACE_ID, _SPAN_ID = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{16}")
@@ -107,9 +108,15 @@ def exception(span: Span) -> str | None:
 
 
 def value(pair: Attribute) -> Any:
-    """Return the value of an attribute as JSON gives it: null, text, number, truth, list, or a structure."""
+    """Return the value of an attribute as JSON gives it: null, text, number, truth, list, or a structure.
+
+    It is held as JSON of OTLP, as bytes of OTLP's protobuf, or, where a format has no types, as it is.
+    """
+    held: Any = pair.value
     try:
-        return _plain(_VALUE.decode(pair.value))
+        if type(held) is bytes:
+            return any_value(held)
+        return _plain(_VALUE.decode(held)) if type(held) is msgspec.Raw else held
     except UnicodeDecodeError:
         raise SpanError("invalid_utf8", f"Attribute {pair.key} holds bytes that are not UTF-8") from None
     except (ValueError, RecursionError):

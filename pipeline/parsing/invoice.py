@@ -145,7 +145,8 @@ def _rows(manifest: Manifest, seen: set[tuple[Any, ...]]) -> Iterator[dict[str, 
 def _is_json(head: bytes) -> bool:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     has_id = re.search(rb'"' + _ID + rb'"\s*:', head) is not None
-    return start in (b"{", b"[") and has_id and b'"total"' in head
+    is_span = b'"SpanId"' in head  # whose attributes may be named id and total, too
+    return start in (b"{", b"[") and has_id and b'"total"' in head and not is_span
 
 
 def _is_csv(head: bytes) -> bool:

@@ -25,7 +25,9 @@ def test_every_line_of_the_requirements_is_a_pin_or_its_hash(root, name) -> None
         line
         for line in lines
         if line
-        and not re.fullmatch(r"\S+==\S+( ; .+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?|# .+|#    .+", line)
+        and not re.fullmatch(
+            r"[\w.-]+(\[[\w, -]+\])?==\S+( ; .+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?|# .+|#    .+", line
+        )
     ]
 
     assert other == []

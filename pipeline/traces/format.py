@@ -1,0 +1,31 @@
+"""What a format of trace dumps is: a name, how its first bytes tell it, and how its spans are read."""
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from pipeline.content import Content, Line
+from pipeline.intake.readers import SpanError
+from pipeline.otlp import Found, Resource, Scope
+
+Record = tuple[Line, Iterable[Found]]
+"""Where a record lies, and its spans in order: `number` counts lines, messages or rows from 1."""
+
+
+class TraceFormat(NamedTuple):
+    """One way to write spans down."""
+
+    name: str
+    detect: Callable[[bytes], bool]
+    """Whether the first 64 KiB of a file, decompressed, are in this format."""
+    records: Callable[[Content, io.BufferedReader], Iterator[Record]]
+    """Returns the records of a file; what cannot be read is a SpanError in its place.
+
+    Raises:
+        SourceError: the file as a whole cannot be read.
+    """
+
+
+def refused(code: str, reason: str) -> Found:
+    """Return the place of a span, or of all spans of a record, that cannot be read."""
+    return Found(SpanError(code, reason), Scope(), Resource())
