@@ -18,10 +18,21 @@ def test_calls_that_took_as_long_as_whole_answers_completed() -> None:
     assert found == pytest.approx([0.06] * 54)
 
 
-def test_calls_that_ended_half_way_were_given_up_with_or_without_a_span() -> None:
+@pytest.mark.parametrize(("doubtful", "fate"), [(True, "missing_usage"), (False, "silent")])
+def test_calls_that_ended_half_way_were_given_up_with_or_without_a_span(doubtful: bool, fate: str) -> None:
     # 54 calls say 1, as 0.53 is what is made on average when clients leave: 57.6 of 60.
-    found = chances(*[("chat", True, "missing_usage", 0.53)] * 27, *[("chat", False, "silent", 0.53)] * 27)
-    assert found == pytest.approx([0.96] * 54)
+    assert chances(*[("chat", doubtful, fate, 0.53)] * 54) == pytest.approx([0.96] * 54)
+
+
+def test_calls_with_and_without_a_span_are_counted_apart() -> None:
+    found = chances(*[("chat", True, "missing_usage", 0.95)] * 54, *[("chat", False, "silent", 0.53)] * 54)
+    assert found == pytest.approx([0.06] * 54 + [0.96] * 54)
+
+
+def test_what_a_whole_answer_takes_is_read_from_the_answered_calls_of_the_service() -> None:
+    # 20 answers of 1.1 and the prior of 0.86 in 10: 1.02. Half way to 0.53 is 0.775; prior 3.6 of 6.
+    answered, doubtful = ("chat", False, "agrees", 1.1), ("chat", True, "missing_usage", 0.775)
+    assert chances(*[answered] * 20, *[doubtful] * 54)[20:] == pytest.approx([(27 + 3.6) / 60] * 54)
 
 
 def test_calls_that_are_not_in_doubt_and_other_services_say_nothing() -> None:
