@@ -5,6 +5,7 @@ course of each service. Spans seldom name a key.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,9 @@ Array = np.ndarray
 _ACCOUNT = ["provider", "account"]
 _CELL = ["measure", "model", "step"]
 _COUNTED = ("recorded", "estimated")
-_HOUR = 3600
+_HOUR = timedelta(hours=1)
+_ENOUGH = 10
+"""Days from which on days will do; fewer are taken by the hour, where the export tells hours."""
 
 
 class Traffic(NamedTuple):
@@ -60,8 +63,7 @@ def traffic(usage: pl.DataFrame, calls: pl.DataFrame) -> Iterator[Traffic]:
 
 
 def _account(provider: str, account: str, usage: pl.DataFrame, calls: pl.DataFrame) -> Traffic:
-    width = usage.select((pl.col("bucket_end_at") - pl.col("bucket_start_at")).max()).item()
-    every = "1h" if width.total_seconds() <= _HOUR else "1d"
+    every = _step(usage)
     has_key = pl.col("api_key_id").is_not_null()
     by_key = usage.select(
         "model",
@@ -76,26 +78,35 @@ def _account(provider: str, account: str, usage: pl.DataFrame, calls: pl.DataFra
     spans = _expected(calls.with_columns(step=pl.col("ended_at").dt.truncate(every)))
     keys = by_key.select("column", "key").unique().sort(pl.all())
     services = spans.group_by("service").agg(pl.col("team").mode().sort().first()).sort("service")
-    metered, traced = (
-        frame.unpivot(measures, index=[*names, *_CELL[1:]], variable_name="measure", value_name="tokens")
-        for frame, names in ((by_key, keys.columns), (spans, ["service", "weight"]))
+    metered = pl.concat(
+        by_key.group_by(*keys.columns, *_CELL[1:])
+        .agg(pl.col(measures).sum())
+        .select(*keys.columns, *_CELL[1:], measure=pl.lit(name), tokens=name)
+        for name in measures
     )
+    traced = _summed(spans, measures)
     cells = pl.concat([frame.select(_CELL) for frame in (metered, traced)]).unique().sort(_CELL)
-    mean = traced.group_by("measure", "model").agg(pl.col("tokens").mean())
-    usual = cells.join(mean, on=["measure", "model"], how="left", maintain_order="left")
-    weight, tokens = pl.col("weight"), pl.col("tokens")
-    scaled = traced.with_columns(tokens=weight * tokens, doubt=weight * (weight - 1) * tokens**2)
+    sums = traced.group_by("measure", "model").agg(pl.col("kept", "calls").sum())
+    usual = cells.join(sums, on=["measure", "model"], how="left", maintain_order="left")
+    usual = usual.select((pl.col("kept") / pl.col("calls")).fill_null(1.0).clip(1.0))
     return Traffic(
         provider,
         account,
         keys,
         services,
         _matrix(metered, keys, cells, "tokens"),
-        _matrix(scaled, services.select("service"), cells, "tokens"),
-        _matrix(scaled, services.select("service"), cells, "doubt"),
-        usual["tokens"].fill_null(1.0).clip(1.0).to_numpy(),
+        _matrix(traced, services.select("service"), cells, "tokens"),
+        _matrix(traced, services.select("service"), cells, "doubt"),
+        usual.to_series().to_numpy(),
         cells["measure"].to_numpy(),
     )
+
+
+def _step(usage: pl.DataFrame) -> str:
+    width = (pl.col("bucket_end_at") - pl.col("bucket_start_at")).max()
+    days = pl.col("bucket_start_at").dt.date().n_unique()
+    has_hours, has_days = usage.select(width <= _HOUR, days >= _ENOUGH).row(0)
+    return "1h" if has_hours and not has_days else "1d"
 
 
 def _expected(calls: pl.DataFrame) -> pl.DataFrame:
@@ -108,6 +119,24 @@ def _expected(calls: pl.DataFrame) -> pl.DataFrame:
     )
     means = [pl.col(name).fill_null(pl.col(name).mean().over("service", "model")) for name in sizes]
     return rows.with_columns(means).with_columns(pl.col(list(sizes)).fill_null(0.0))
+
+
+def _summed(spans: pl.DataFrame, measures: list[str]) -> pl.DataFrame:
+    """Sums by service and cell: what calls and those they stand for used, its variance, what was kept."""
+    weight = pl.col("weight")
+    sums = spans.group_by("service", *_CELL[1:]).agg(
+        pl.len().alias("calls"),
+        *[pl.col(name).sum().alias(f"kept_{name}") for name in measures],
+        *[(weight * pl.col(name)).sum().alias(name) for name in measures],
+        *[(weight * (weight - 1) * pl.col(name) ** 2).sum().alias(f"doubt_{name}") for name in measures],
+    )
+    return pl.concat(
+        sums.select(
+            "service", *_CELL[1:], "calls",
+            measure=pl.lit(name), tokens=name, doubt=f"doubt_{name}", kept=f"kept_{name}",
+        )
+        for name in measures
+    )  # fmt: skip
 
 
 def _matrix(rows: pl.DataFrame, names: pl.DataFrame, cells: pl.DataFrame, value: str) -> Array:

@@ -140,6 +140,7 @@ def _candidates(fit: _Fit, service: int) -> list[int]:
     """The key of a service and those that explain it nearly as well; none where none is believed.
 
     A service that is lost in the traffic of a larger one is not left out: its tokens are metered somewhere.
+    How large a sampled one is, too few of its calls may tell.
     """
     own = int(fit.key_of[service])
     fit.move(service, -1)
@@ -148,6 +149,8 @@ def _candidates(fit: _Fit, service: int) -> list[int]:
     best = int(gains.argmax())
     if own >= 0 and gains[own] >= _SURE:
         return [int(key) for key in np.flatnonzero(gains > gains[own] - _SURE)]
+    if fit.some.doubt[service].any():
+        return []
     tokens = fit.some.measure != "requests"
     share = fit.some.traced[service, tokens].sum() / max(1.0, fit.some.metered[best, tokens].sum())
     return [best] if gains[best] > -_SURE and share <= _SMALL else []

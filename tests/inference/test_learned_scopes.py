@@ -102,6 +102,11 @@ def test_a_service_that_is_lost_in_a_larger_one_is_not_left_alone() -> None:
     assert learned(usage, calls + tiny) == {("a", "tiny"): ["k1"], ("b",): ["k2"]}
 
 
+def test_a_sampled_service_with_too_few_calls_is_left_in_the_account() -> None:
+    calls = calls_of("a", A) + calls_of("tiny", [1], size=30, kept_share=0.1)
+    assert learned(rows_of("k1", A), calls) == {("a",): ["k1"]}
+
+
 def test_a_key_that_nobody_traces_is_nobodys() -> None:
     usage = rows_of("k1", A) + rows_of("untraced", B)
     assert learned(usage, calls_of("a", A)) == {("a",): ["k1"]}
