@@ -74,3 +74,23 @@ def test_a_meter_that_counts_no_requests_shows_none(evidence) -> None:
     silent = found.counts.with_columns(request_count=pl.lit(None, pl.Int64))
     assert unseen_requests(replace(found, counts=silent)).is_empty()
     assert unseen_requests(replace(found, counts=pl.DataFrame())).is_empty()
+
+
+def test_conversations_that_shrink_may_have_been_summarised(evidence) -> None:
+    """Ten conversations that grow to 9,000 tokens and fall to 1,200: what is not told may be summaries."""
+    inputs = [1000, 3000, 5000, 7000, 9000, 1200, 3200]
+    head = (
+        "call_id | trace_id | conversation_id | scope | has_http_spans | operation | input_uncached_tokens "
+        "| output_tokens | whole_input_uncached | started_at"
+    )
+    rows = [
+        f"c{talk}-{turn} | t{talk}-{turn} | v{talk} | acme/key | false | chat | {size} | 100 | {size} "
+        f"| 2026-10-05T{talk:02}:{turn:02}"
+        for talk in range(10)
+        for turn, size in enumerate(inputs)
+    ]
+    found = evidence(calls="\n".join([head, *rows]))
+    counts = found.calls.select(PLACE).unique().with_columns(request_count=pl.lit(90, pl.Int64))
+    assert unseen_requests(replace(found, counts=counts)).is_empty()
+    apart = found.calls.with_columns(conversation_id=pl.col("call_id"))
+    assert unseen_requests(replace(found, calls=apart, counts=counts))["requests"].to_list() == [20.0]
