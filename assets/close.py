@@ -22,6 +22,7 @@ from pipeline.landing import land as land_files
 from pipeline.meters import Meters, meter
 from pipeline.models import with_model
 from pipeline.month import Registries, drift_rules, month_tables
+from pipeline.narrowing import narrowed
 from pipeline.period import Month
 from pipeline.providers import PROVIDERS
 from pipeline.reconcile import Rules
@@ -132,7 +133,7 @@ def facts(config: Settings, month: Month) -> tuple[Calls, Meters, Rules]:
     """Return what `explain_drift` takes, from what has landed; commits nothing."""
     with Warehouse.open(config.warehouse_file) as warehouse:
         raw = _raw(warehouse)
-        calls = _calls(config, month, warehouse, raw)
+        config, calls, _ = narrowed(_calls(config, month, warehouse, raw), raw, config, month)
     own = (raw["raw.usage"], raw["raw.request"], raw["raw.invoice"], raw["raw.file"])
     meters = meter(*own, config, month, cost=raw["raw.cost"])
     return calls, meters, drift_rules(config, Registries(CAUSES, PROVIDERS))

@@ -108,10 +108,11 @@ FIGURES = (
 
 
 def score(truth: pl.DataFrame, bridge: pl.DataFrame) -> Scores:
-    """Return all figures of a month, as `FIGURES` defines them, and `own.`, `bias.` and `false.` of causes.
+    """Return all figures of a month, as `FIGURES` defines them, and those of every cause.
 
     `own.<cause>` and `bias.<cause>` (signed, of |truth|) are None in a world without the cause, where
     `false.<cause>` is what we claim all the same: the sum of |ours| over fine cells, of gross drift.
+    `size.<cause>` and `size.inferred` are the tokens that own errors are shares of.
     """
     truth, bridge = _teamless(truth, "cause"), _teamless(bridge, "step")
     fine = compare(truth, bridge, (*CELL, "cause"))
@@ -123,10 +124,13 @@ def score(truth: pl.DataFrame, bridge: pl.DataFrame) -> Scores:
         "misread": _misread(truth, bridge),
     }
     own = compare(truth, bridge, _OWN)
-    figures["inferred"] = _own_error(own.filter(pl.col("cause").is_in(INFERRED)))
+    inferred = own.filter(pl.col("cause").is_in(INFERRED))
+    figures["inferred"] = _own_error(inferred)
+    figures["size.inferred"] = float(_total(inferred["truth"]))
     for cause in CAUSES:
         cells = own.filter(pl.col("cause") == cause)
         figures[f"own.{cause}"] = _own_error(cells)
+        figures[f"size.{cause}"] = float(_total(cells["truth"]))
         bias = int((cells["ours"] - cells["truth"]).sum())
         figures[f"bias.{cause}"] = _share(bias, _total(cells["truth"]))
         is_absent = _size(fine, cause, "truth") == 0

@@ -13,7 +13,10 @@ WIDTH = 132
 
 
 def show(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """Print the figures of all worlds, their definitions, and the worlds that missed a goal."""
+    """Print the figures of all worlds, their definitions, and the worlds that missed a goal.
+
+    Beside the median of an own error stands that of all worlds together, by size; goals are of the median.
+    """
     console.print(_figures(outcomes))
     for figure in _shown(outcomes):
         console.print(f"{figure.title}: {figure.sentence}", markup=False, style="dim")
@@ -63,16 +66,25 @@ def _figures(outcomes: Sequence[Outcome]) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("figure", no_wrap=True)
     others = [name for name in BALANCES if name != BALANCED]
-    for name in ("median", "90th", "worst", "goal", "", *others):
+    for name in ("median", "90th", "worst", "by size", "goal", "", *others):
         table.add_column(name, justify="right", no_wrap=True)
     for figure in _shown(outcomes):
         told = summarise(figure, _values(outcomes, figure))
         beside = [summarise(figure, _values(outcomes, figure, name)).median for name in others]
         table.add_row(
-            figure.title, *map(_percent, told), *_goal(plan.goals.get(figure.code), told.median),
-            *map(_percent, beside),
+            figure.title, *map(_percent, told), _percent(_by_size(outcomes, figure)),
+            *_goal(plan.goals.get(figure.code), told.median), *map(_percent, beside),
         )  # fmt: skip
     return table
+
+
+def _by_size(outcomes: Sequence[Outcome], figure: Figure) -> float | None:
+    """The own error of all worlds together: a world in which the cause is tiny counts for little."""
+    size = f"size.{figure.code.removeprefix('own.')}"
+    told = [outcome.scores[BALANCED] for outcome in outcomes]
+    known = [(one[figure.code], one[size]) for one in told if one.get(size) and one[figure.code] is not None]
+    whole = sum(tokens or 0.0 for _, tokens in known)
+    return sum((share or 0.0) * (tokens or 0.0) for share, tokens in known) / whole if whole else None
 
 
 def _goal(goal: Goal | None, median: float | None) -> tuple[str, str]:

@@ -28,9 +28,13 @@ def scaled(gap: float, error: float, certainty: str) -> tuple[float, float]:
     return chance * gap, float(spread**0.5)
 
 
-def suffix(certainty: str, service: str) -> str:
-    """Return the end of a rate's code: rates of streams that may be estimates are by service."""
-    return "" if certainty == ESTIMATED else f"/{certainty}/{service}"
+def rate_code(name: str, certainty: str, service: str) -> str:
+    """Return the code of a rate. Those of streams that may be estimates are by service, and one group.
+
+    Whether such a stream was estimated decides over its tokenizer and its thoughts at once: learned one
+    without the other, each would make up for what the other claims by its prior.
+    """
+    return name if certainty == ESTIMATED else f"estimate/{name}/{certainty}/{service}"
 
 
 UNMATCHED = pl.col("not_billed_reason").is_null() & ~pl.col("is_matched")

@@ -14,6 +14,7 @@ from pipeline.calls import Calls
 from pipeline.cause import Cause
 from pipeline.metering.unit_findings import unit_errors
 from pipeline.meters import Meters, meter
+from pipeline.narrowing import narrowed
 from pipeline.period import Month
 from pipeline.pricing import expected_rates
 from pipeline.provider import Provider
@@ -40,6 +41,8 @@ class _Parts(NamedTuple):
     meters: Meters
     bills: Bills
     result: Reconciliation
+    learned: pl.DataFrame
+    """Findings of the scopes that were learned."""
 
 
 def month_tables(
@@ -50,12 +53,13 @@ def month_tables(
     Raises:
         BalanceError: a bridge does not add up; always a bug.
     """
+    settings, calls, learned = narrowed(calls, raw, settings, month)
     own = (raw["raw.usage"], raw["raw.request"], raw["raw.invoice"], raw["raw.file"])
     meters = meter(*own, settings, month, cost=raw["raw.cost"])
     bills = bill(raw["raw.cost"], raw["raw.invoice"], raw["raw.file"], settings, month)
     result = explain_drift(calls, meters, str(month), drift_rules(settings, registries))
     rates = expected_rates(result.bridge, month, settings, registries.providers)
-    parts = _Parts(calls, meters, bills, result)
+    parts = _Parts(calls, meters, bills, result, learned)
     tables = _facts(parts, month) | _money(parts, rates, month)
     tables["recon.anatomy"] = anatomy(calls.calls, month, settings, registries.providers)
     units = unit_errors(bills.billed, meters.metered, settings, registries.providers, month)
@@ -72,7 +76,7 @@ def drift_rules(settings: Settings, registries: Registries) -> Rules:
 
 
 def _facts(parts: _Parts, month: Month) -> dict[str, pl.DataFrame]:
-    calls, meters, bills, result = parts
+    calls, meters, bills, result, _ = parts
     return {
         "core.metered": meters.metered,
         "core.coverage": meters.coverage,
@@ -121,6 +125,7 @@ def _findings(settings: Settings, month: Month, raw: Tables, tables: Tables, par
     total = Decimal(billed.sum()) if billed.len() else None
     found = find.assemble(
         [
+            parts.learned,
             parts.meters.findings,
             parts.bills.findings,
             tables["recon.finding"],

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.cause import BUCKET, CLAIM_SCHEMA, OWNER, Cause, Evidence, claims
-from pipeline.estimates import ESTIMATED, MIXED, UNMATCHED, codes_with, scaled, suffix, with_estimates
+from pipeline.estimates import ESTIMATED, MIXED, UNMATCHED, codes_with, rate_code, scaled, with_estimates
 from pipeline.facts import claims_from_facts
 from pipeline.model_families import with_family
 
@@ -124,7 +124,7 @@ def _prior(key: Mapping[str, Any]) -> dict[str, object]:
     error = weight * point * _SPREAD / (calls + 1) ** 0.5 + (1 - weight) * _REGISTRY_ERROR
     prior, wide = scaled(point, error, key["certainty"])
     return {
-        "rate": f"reasoning/{key['dialect']}/{key['model']}{suffix(key['certainty'], key['_by'])}",
+        "rate": rate_code(f"reasoning/{key['dialect']}/{key['model']}", key["certainty"], key["_by"]),
         "rate_prior": round(prior, 4),
         "rate_error": round(wide, 4),
         "rate_low": 0.0,

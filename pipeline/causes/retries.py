@@ -5,13 +5,15 @@ import polars as pl
 from pipeline.cause import Cause, Evidence
 from pipeline.expected import claims_of, lacking, with_rules
 from pipeline.facts import claims_from_facts
+from pipeline.unseen_requests import unseen_requests
 
 
 def claim(evidence: Evidence) -> pl.DataFrame:
     """One item per attempt that was not kept, of the size of its call, by the chance that it was billed.
 
     Attempts are HTTP spans, counted by the SDK, or told by a call's duration; a call that gave up has only
-    such attempts. A stream that the provider broke counts as well: its answer was not kept either.
+    such attempts. A stream that the provider broke counts as well: its answer was not kept either. Where no
+    HTTP spans are traced, requests that only the meter counts are one item a bucket and owner.
     """
     attempts = with_rules(evidence.attempts, evidence.rules).with_columns(
         whole_output=pl.when(pl.col("output_rule") == "none").then(0.0).otherwise("whole_output")
@@ -21,7 +23,8 @@ def claim(evidence: Evidence) -> pl.DataFrame:
         reason=pl.lit("stream that the provider broke: its answer was not kept")
     )
     exact = claims_from_facts(evidence, "retries")
-    return pl.concat([exact, claims_of(_weighted(attempts)), claims_of(broken)])
+    unseen = unseen_requests(evidence)
+    return pl.concat([exact, claims_of(_weighted(attempts)), claims_of(broken), claims_of(unseen)])
 
 
 def _weighted(attempts: pl.DataFrame) -> pl.DataFrame:

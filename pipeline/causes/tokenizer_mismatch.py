@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.cause import BUCKET, CLAIM_SCHEMA, OWNER, Cause, Evidence, claims
-from pipeline.estimates import ESTIMATED, MIXED, RECORDED_INPUT, scaled, suffix, with_estimates
+from pipeline.estimates import ESTIMATED, MIXED, RECORDED_INPUT, rate_code, scaled, with_estimates
 from pipeline.facts import claims_from_facts
 from pipeline.token_ratios import learned_ratio
 
@@ -151,7 +151,7 @@ def _prior(dialect: str, family: str, side: str, certainty: str, service: str) -
     error = (counter.error**2 + ((high - low) / 3.29) ** 2) ** 0.5
     prior, wide = scaled(gap, error, certainty)
     return {
-        "rate": f"ratio/{dialect}/{family}/{side}{suffix(certainty, service)}",
+        "rate": rate_code(f"ratio/{dialect}/{family}/{side}", certainty, service),
         "rate_prior": round(prior, 4),
         "rate_error": round(wide, 4),
         "rate_low": _LOW,

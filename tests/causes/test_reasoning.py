@@ -48,7 +48,7 @@ def test_a_stream_without_the_thoughts_that_its_siblings_have_is_suspected(
     calls = f"{HEADER}1|s|{stream}|80|null\n2|u|{stream}|480|400\n3|v|{stream}|480|400"
     claims = CAUSE.claim(evidence(calls=calls))
     assert claims["span_id"].to_list() == ["s"]
-    assert claims["rate"].to_list() == ["reasoning/litellm/m/suspected/chat"]
+    assert claims["rate"].to_list() == ["estimate/reasoning/litellm/m/suspected/chat"]
 
 
 def test_recorded_thoughts_are_never_claimed_again(evidence: Callable[..., Evidence]) -> None:

@@ -60,8 +60,8 @@ def test_a_stream_like_all_others_is_claimed_by_chance_and_named_by_nobody(
     calls = f"{ESTIMATE}1|t|s|{stream}|1000|100\n2|t|u|{stream}|3000|200"
     claims = CAUSE.claim(evidence(calls=calls)).sort("token_kind")
     assert claims.select("span_id", "full_tokens", "evidence_count", "rate").rows() == [
-        (None, 4000, 2, "ratio/litellm/claude_4_7/input/mixed/chat"),
-        (None, 300, 2, "ratio/litellm/claude_4_7/output/mixed/chat"),
+        (None, 4000, 2, "estimate/ratio/litellm/claude_4_7/input/mixed/chat"),
+        (None, 300, 2, "estimate/ratio/litellm/claude_4_7/output/mixed/chat"),
     ]
     assert all(0 < rate < 0.1 for rate in claims["rate_prior"])
 

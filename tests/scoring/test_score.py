@@ -69,6 +69,7 @@ def test_unexplained_tokens_of_two_kinds_do_not_cancel(truth, bridge_of) -> None
 def test_a_cause_is_held_against_its_own_size(truth, bridge) -> None:
     figures = score(truth, bridge)
     assert figures["own.retries"] == pytest.approx((15 + 45) / 150)
+    assert figures["size.retries"] == 150
     assert figures["bias.retries"] == pytest.approx(-30 / 150)
     assert figures["own.cancellations"] == pytest.approx(20 / 200)
     assert figures["own.uninstrumented"] == 0

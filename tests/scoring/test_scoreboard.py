@@ -57,3 +57,14 @@ def test_what_is_claimed_of_a_cause_that_no_world_had_is_shown(no_causes) -> Non
     assert "sampling, false" in text
     assert "1.2 %" in text
     assert "retries, false" not in text
+
+
+def test_own_errors_of_all_worlds_together_are_weighted_by_the_size_of_the_cause(no_causes) -> None:
+    # A world with 900 tokens of retries errs by 10 %, one with 100 by 90 %: 180 of 1,000. The median is 50 %.
+    sizes = ((1, 0.1, 900.0), (2, 0.9, 100.0))
+    worlds = [
+        outcome(no_causes, seed, **{"own.retries": own, "size.retries": size}) for seed, own, size in sizes
+    ]
+    row = next(line for line in printed(worlds).splitlines() if "retries, own error" in line)
+    assert "50.0 %" in row
+    assert "18.0 %" in row

@@ -88,7 +88,7 @@ def test_a_cause_that_a_world_lacks_is_hardly_claimed(closed: Callable[[Plan], F
     assert found.scores[f"false.{cause}"] <= 0.01
 
 
-@named(tokenizer_mismatch="57 % of 10,937 tokens: half are reasoning or unexplained")
+@named()
 def test_the_only_cause_of_a_world_is_found(closed: Callable[[Plan], Found], cause: str) -> None:
     truth, ours = closed(Plan(calls=1000, only=cause)).causes[cause]
     assert truth > 0

@@ -1,0 +1,110 @@
+"""Requests that the meter counts and no span tells of, in scopes whose other traffic is traced.
+
+Where HTTP requests are not traced, an SDK, a framework or a wrapper can ask again inside one span. The meter
+counts each request: what is left when answers, known attempts and missing calls are taken off were such.
+"""
+
+import polars as pl
+
+from pipeline.cause import BUCKET, OWNER, Evidence
+from pipeline.conversations import falls, talks, with_talk
+from pipeline.expected import with_rules
+from pipeline.kind_shares import INPUT_KINDS
+from pipeline.sizes import OUTPUT_KINDS, WHOLE
+
+_PLACE = [name for name in BUCKET if name != "token_kind"]
+_LIKELY = 0.9
+"""Requests that a call in doubt stands for: given up, without usage, or of which only a silence tells."""
+_SURE = 2.0
+"""Standard errors from which on the requests of a month are believed."""
+_LEAST = 3.0
+_ERROR = 0.5
+"""Standard error of their number as a part of it: it leans on the priors of billing."""
+
+
+def unseen_requests(evidence: Evidence) -> pl.DataFrame:
+    """Return one row per bucket and owner with `whole_<kind>`, their errors, `requests`, `item` and a rate.
+
+    Only of services without any HTTP span, without sampling, in a scope of their own account's keys: in a
+    whole account the rest may be anybody's.
+    """
+    calls = evidence.calls.filter(~pl.col("is_matched"), pl.col("not_billed_reason").is_null())
+    usual = _usual(calls.join(_shrinking(evidence.calls), on="service", how="anti"))
+    counted = _counted(evidence).join(_told(evidence, calls), on=_PLACE, how="left")
+    rest = pl.col("request_count") - pl.col("expected")
+    sums = counted.with_columns(pl.col("expected", "doubt").fill_null(0.0)).with_columns(rest=rest)
+    owners = calls.group_by([*_PLACE, *OWNER]).agg(own=pl.len().cast(pl.Float64))
+    rows = owners.join(sums, on=_PLACE).join(usual, on=[*OWNER, "model"])
+    part = pl.col("own") / pl.col("own").sum().over(_PLACE)
+    rows = rows.with_columns(rest=pl.col("rest") * part, doubt=pl.col("doubt") * part)
+    month = pl.col("rest").sum().over(OWNER)
+    error = pl.col("doubt").sum().sqrt().over(OWNER)
+    found = rows.filter(month > pl.max_horizontal(_SURE * error, pl.lit(_LEAST)), pl.col("rest") > 0)
+    return _sized(found)
+
+
+def _shrinking(calls: pl.DataFrame) -> pl.DataFrame:
+    """Services whose conversations shrink: what only the meter counts of them may be summaries."""
+    known = talks(calls)
+    nobody = with_talk(calls.clear(), known.by_trace)
+    return falls(calls, nobody, known).select("service").unique()
+
+
+def _counted(evidence: Evidence) -> pl.DataFrame:
+    counts = evidence.counts
+    if counts.is_empty():
+        return evidence.calls.clear().select(*_PLACE, request_count=pl.lit(0, pl.Int64))
+    counts = counts.drop_nulls("request_count")
+    return counts.filter(pl.col("scope") != pl.col("account")).select(*_PLACE, "request_count")
+
+
+def _told(evidence: Evidence, calls: pl.DataFrame) -> pl.DataFrame:
+    """`expected` requests of a place that spans tell of, and `doubt`, their variance."""
+    answered = pl.col("fate").is_in(["agrees", "tokenizer_mismatch", "reasoning"])
+    known = calls.select(*_PLACE, chance=pl.when(answered).then(1.0).otherwise(_LIKELY))
+    again = with_rules(evidence.attempts, evidence.rules).select(*_PLACE, chance="rate_prior")
+    parts = [known.with_columns(weight=1.0), again.with_columns(weight=1.0)]
+    if evidence.silences.height:
+        missing = evidence.silences.select(*_PLACE, chance=pl.lit(_LIKELY), weight="expected_calls")
+        parts.append(missing)
+    chance, weight = pl.col("chance"), pl.col("weight")
+    return (
+        pl.concat(parts)
+        .group_by(_PLACE)
+        .agg(expected=(chance * weight).sum(), doubt=(chance * (1 - chance) * weight).sum())
+    )
+
+
+def _usual(calls: pl.DataFrame) -> pl.DataFrame:
+    """What a request of an owner and model usually uses, where no HTTP span is traced and nothing sampled."""
+    is_blind = ~pl.col("has_http_spans").any().over("service")
+    is_whole = (pl.col("kept_share") >= 1.0).all().over("service")
+    known = calls.filter(is_blind & is_whole)
+    sides = {"input": INPUT_KINDS, "output": OUTPUT_KINDS}
+    spreads = [
+        pl.sum_horizontal([pl.col(f"whole_{kind}") for kind in kinds]).std().fill_null(0.0).alias(f"_{side}")
+        for side, kinds in sides.items()
+    ]
+    return known.group_by([*OWNER, "model"]).agg(pl.col(WHOLE).mean(), *spreads)
+
+
+def _sized(rows: pl.DataFrame) -> pl.DataFrame:
+    number = pl.col("rest")
+    return rows.with_columns(
+        *[(pl.col(name) * number).alias(name) for name in WHOLE],
+        whole_input_error=pl.col("_input") * number.sqrt(),
+        whole_output_error=pl.col("_output") * number.sqrt(),
+        requests=number,
+        item=pl.format("unseen/{}/{}/{}", *OWNER),
+        rate=pl.format("unseen/{}", "service"),
+        rate_prior=pl.lit(1.0),
+        rate_error=pl.lit(_ERROR),
+        rate_low=pl.lit(0.0),
+        rate_high=pl.lit(2.0),
+        is_chance=pl.lit(value=False),
+        trace_id=pl.lit(None, pl.String),
+        span_id=pl.lit(None, pl.String),
+        basis=pl.lit("estimated"),
+        evidence_count=number.ceil().cast(pl.Int64),
+        reason=pl.lit("requests that the meter counts and no span tells of"),
+    )
