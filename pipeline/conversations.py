@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from pipeline.cause import Evidence
 from pipeline.fates import COMPACT_OPERATIONS
 from pipeline.grouping import numbers
 from pipeline.sizes import INPUT, OUTPUT
@@ -54,6 +55,14 @@ def talks(calls: pl.DataFrame) -> Talks:
     named = calls.lazy().select("service", "trace_id", "conversation_id").drop_nulls("conversation_id")
     by_trace = named.group_by("service", "trace_id").agg(_talk=pl.col("conversation_id").min()).collect()
     return Talks(by_trace, turns(calls, by_trace))
+
+
+def talks_of(evidence: Evidence) -> Talks:
+    """Return `talks` of the calls, worked out once for all causes."""
+    names = [f"talks.{name}" for name in Talks._fields]
+    if names[0] not in evidence.shared:
+        evidence.shared.update(zip(names, talks(evidence.calls), strict=True))
+    return Talks(*(evidence.shared[name] for name in names))
 
 
 def with_talk(rows: pl.DataFrame, by_trace: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,7 @@ counts each request: what is left when answers, known attempts and missing calls
 import polars as pl
 
 from pipeline.cause import BUCKET, OWNER, Evidence
-from pipeline.conversations import falls, talks, with_talk
+from pipeline.conversations import falls, talks_of, with_talk
 from pipeline.expected import with_rules
 from pipeline.kind_shares import INPUT_KINDS
 from pipeline.sizes import OUTPUT_KINDS, WHOLE
@@ -29,7 +29,7 @@ def unseen_requests(evidence: Evidence) -> pl.DataFrame:
     whole account the rest may be anybody's.
     """
     calls = evidence.calls.filter(~pl.col("is_matched"), pl.col("not_billed_reason").is_null())
-    usual = _usual(calls.join(_shrinking(evidence.calls), on="service", how="anti"))
+    usual = _usual(calls.join(_shrinking(evidence), on="service", how="anti"))
     counted = _counted(evidence).join(_told(evidence, calls), on=_PLACE, how="left")
     rest = pl.col("request_count") - pl.col("expected")
     sums = counted.with_columns(pl.col("expected", "doubt").fill_null(0.0)).with_columns(rest=rest)
@@ -43,11 +43,11 @@ def unseen_requests(evidence: Evidence) -> pl.DataFrame:
     return _sized(found)
 
 
-def _shrinking(calls: pl.DataFrame) -> pl.DataFrame:
+def _shrinking(evidence: Evidence) -> pl.DataFrame:
     """Services whose conversations shrink: what only the meter counts of them may be summaries."""
-    known = talks(calls)
-    nobody = with_talk(calls.clear(), known.by_trace)
-    return falls(calls, nobody, known).select("service").unique()
+    known = talks_of(evidence)
+    nobody = with_talk(evidence.calls.clear(), known.by_trace)
+    return falls(evidence.calls, nobody, known).select("service").unique()
 
 
 def _counted(evidence: Evidence) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import polars as pl
 
 from pipeline.cause import BUCKET, CLAIM_SCHEMA, OWNER, Cause, Evidence, claims
-from pipeline.conversations import SERVICE, Talks, around, falls, is_labelled, talks, with_talk
+from pipeline.conversations import SERVICE, Talks, around, falls, is_labelled, talks_of, with_talk
 from pipeline.dialects import DIALECTS
 from pipeline.expected import claims_of
 from pipeline.facts import claims_from_facts, without_told_iterations
@@ -47,7 +47,7 @@ def claim(evidence: Evidence) -> pl.DataFrame:
     sends beyond what first turns send.
     """
     exact = claims_from_facts(evidence, "summary_compaction")
-    known = talks(evidence.calls)
+    known = talks_of(evidence)
     requests = _requests(evidence, known)
     return pl.concat(
         [exact, _iterations(evidence), _known(evidence, requests, known), _unseen(evidence, requests, known)]
