@@ -47,9 +47,11 @@ def with_given_up(calls: pl.DataFrame) -> pl.DataFrame:
     made = pl.col("progress").clip(0.0, _MOST)
     answered = (pl.col("fate") == AGREES) & told
     whole = (
-        table.filter(answered)
+        table.lazy()
+        .filter(answered)
         .group_by("service")
         .agg(whole=(made.sum() + _WHOLE * _WHOLE_WEIGHT) / (pl.len() + _WHOLE_WEIGHT))
+        .collect()
     )
     found = table.filter(in_doubt).join(whole, on="service", how="left")
     rate = pl.col("whole").fill_null(_WHOLE).first().clip(_CUT + _LEAST_APART)

@@ -25,7 +25,8 @@ def kind_shares(calls: pl.DataFrame, metered: pl.DataFrame) -> list[pl.Series]:
     lifetime go to the lifetimes that the meter knows, in its proportion.
     """
     known = (pl.col("fate") == "agrees") & (pl.col("usage_quality") == "recorded")
-    tells = calls.filter(known & (pl.col("cache_breakdown") != "none"))
+    told = calls.lazy().filter(known & (pl.col("cache_breakdown") != "none"))
+    tells = told.select(*_GROUP, *(f"{kind}_tokens" for kind in INPUT_KINDS)).collect()
     own, left = _shares(tells, _SERVICE, _LEAST_CALLS), _left(tells, metered)
     which = numbers(calls, _GROUP)
     groups = calls.select(_GROUP).with_columns(which.alias("which")).unique("which")
