@@ -270,7 +270,7 @@ def read_lines(content: Content, stream: io.BufferedReader) -> Iterator[Line]:
         if size > MAX_LINE_BYTES and not data.endswith(b"\n"):
             size += _skip_line(stream)
             data = b""
-        elif content.broken and not data.endswith(b"\n") and not _is_json(data):
+        elif content.broken and not data.endswith(b"\n") and not is_json(data):
             return
         if number == 1:
             data = data.removeprefix(b"\xef\xbb\xbf")
@@ -278,7 +278,8 @@ def read_lines(content: Content, stream: io.BufferedReader) -> Iterator[Line]:
         offset += size
 
 
-def _is_json(data: bytes) -> bool:
+def is_json(data: bytes) -> bool:
+    """Return whether bytes are JSON, of any shape."""
     try:
         msgspec.json.decode(data, type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError):

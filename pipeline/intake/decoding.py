@@ -25,10 +25,12 @@ BATCH_ROWS = 50_000
 LANDING_COLUMNS = ("file_id", "source", "account")
 """Columns of raw.span that landing adds."""
 
-_SCHEMA = {k: v for k, v in BY_NAME["raw.span"].schema.items() if k not in LANDING_COLUMNS}
-_SLOT = {name: slot for slot, name in enumerate(_SCHEMA)}
+SPAN_COLUMNS = {k: v for k, v in BY_NAME["raw.span"].schema.items() if k not in LANDING_COLUMNS}
+"""Columns of a batch."""
+
+_SLOT = {name: slot for slot, name in enumerate(SPAN_COLUMNS)}
 _COUNT_SLOTS = frozenset(_SLOT[name] for name in COUNTS)
-_COLUMNS = tuple(_SCHEMA)
+_COLUMNS = tuple(SPAN_COLUMNS)
 _ENVIRONMENTS = ("deployment.environment.name", "deployment.environment")
 _RESOURCE_KEYS = frozenset({"service.name", *_ENVIRONMENTS})
 _READ_ON = "Correct what writes it, or accept the loss; all other records of the file were read."
@@ -66,7 +68,7 @@ class Batch(NamedTuple):
 
 def decode(lines: Iterable[Line], options: DecodeOptions) -> Iterator[Batch]:
     """Return the spans of a dump in batches; in each, read == rows + rejects. Memory is that of one batch."""
-    decoder = _Decoder(options)
+    decoder = Decoder(options)
     for record in frame(lines):
         for position, found in enumerate(spans_of(record)):
             decoder.add(record, position, found)
@@ -75,7 +77,7 @@ def decode(lines: Iterable[Line], options: DecodeOptions) -> Iterator[Batch]:
     yield decoder.take()
 
 
-class _Decoder:
+class Decoder:
     """Rows and rejects on their way to a batch."""
 
     def __init__(self, options: DecodeOptions) -> None:
@@ -84,6 +86,7 @@ class _Decoder:
         self.conversations = conversation_keys(options.conversation_attributes)
         self.resource_keys = frozenset((*self.labels, *self.conversations))
         self.slots = _SLOT | {f"={key}": len(_SLOT) + i for i, key in enumerate(self.labels)}
+        self.column_types = SPAN_COLUMNS | {f"={key}": pl.String() for key in self.labels}
         self.resource: Resource | None = None
         self.surroundings: dict[str, Any] = {}
         self.rows: list[list[Any]] = []
@@ -98,7 +101,7 @@ class _Decoder:
             if isinstance(found.span, SpanError):
                 raise found.span
             if found.resource is not self.resource:
-                self.surroundings = self._read_resource(found.resource)
+                self.surroundings = self.read_resource(found.resource)
                 self.resource = found.resource
             row = self._row(record.number, position, found.span, found.scope)
             self.rows.append(row)
@@ -140,7 +143,7 @@ class _Decoder:
             "sampling_threshold": span_fields.threshold(span.trace_state),
             "scope_name": (scope.name or "")[:MAX_TEXT],
             "scope_version": (scope.version or "")[:MAX_TEXT],
-            "labels": _labels(self.labels, row[len(_SLOT) :]),
+            "labels": self.labels_json(row[len(_SLOT) :]),
         }
         for column, value in fixed.items():
             row[_SLOT[column]] = value
@@ -150,6 +153,10 @@ class _Decoder:
         if row[_SLOT["error_type"]] is None:
             row[_SLOT["error_type"]] = span_fields.exception(span)
         return row
+
+    def labels_json(self, values: list[Any]) -> str:
+        """Return the JSON object of the labels that are there, given in order of their keys."""
+        return _labels(self.labels, values)
 
     def _read_attributes(self, row: list[Any], pairs: list[Attribute] | None, rules: Rules) -> str | None:
         """Fill the slots that attributes feed, the lowest rank last; return the counts that disagree."""
@@ -170,7 +177,7 @@ class _Decoder:
             row[slot], held = value, rank
         return _conflict(row, lost)
 
-    def _read_resource(self, resource: Resource) -> dict[str, Any]:
+    def read_resource(self, resource: Resource) -> dict[str, Any]:
         """Return the columns that a resource gives to all its spans."""
         found = {
             pair.key: kept
@@ -212,7 +219,7 @@ def _labels(keys: tuple[str, ...], values: list[Any]) -> str:
 
 
 def _series(name: str, values: list[Any]) -> pl.Series:
-    dtype = _SCHEMA[name]
+    dtype = SPAN_COLUMNS[name]
     if isinstance(dtype, pl.Datetime):
         return pl.Series(name, values, pl.Int64).cast(dtype)
     return pl.Series(name, values, dtype)
