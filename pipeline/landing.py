@@ -5,16 +5,21 @@ in which they were listed. A file that disappears keeps its rows: exports are hi
 """
 
 import logging
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from pipeline.errors import BalanceError, ConfigError, SourceError
+from pipeline.errors import BalanceError, ConfigError, SourceError, WarehouseError
+from pipeline.executors import open_executor
+from pipeline.intake.ahead import ReadAhead
 from pipeline.intake.decoding import DecodeOptions
-from pipeline.intake.file_rows import read_file
+from pipeline.intake.file_rows import READABLE
 from pipeline.intake.manifest import (
     QUARANTINE,
     TABLE_OF_KIND,
@@ -26,13 +31,14 @@ from pipeline.intake.manifest import (
 )
 from pipeline.provider import Reject
 from pipeline.settings import Settings, Source
-from pipeline.storage import Ignored, hash_file, list_files
+from pipeline.storage import Ignored, StoredFile, hash_file, list_files
 from pipeline.warehouse import Warehouse
+from schemas.tables import BY_NAME
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
-"""Called with the name of a source, the files that are done and the files that there are."""
+"""Called with the name of a source, the stored bytes that are done and those that there are."""
 
 _REJECT = {name: QUARANTINE.schema[name] for name in Reject._fields}
 COUNTS = ("rows_read", "rows_kept", "rows_quarantined")
@@ -95,35 +101,96 @@ def land(
         raise ConfigError(f"There is no source '{only}'. Sources of the configuration: {known}.")
     manifest = Manifest(warehouse)
     told = {source.name: SourceSummary(source.name, source.kind) for source in sources}
-    offered = sorted(_offered(settings, sources, told), key=lambda item: item.key)
+    listed = sorted(_listed(settings, sources, told), key=lambda item: (item[0].name, item[1].uri))
     unlisted = {source.name for source in settings.sources} - set(told)
-    landing = _Landing(settings, warehouse, manifest, offered, unlisted)
-    for done, item in enumerate(landing.in_order(), start=1):
-        what, counts = landing.take(item)
-        told[item.source.name].files[what] += 1
-        told[item.source.name].rows.update(counts)
-        if progress:
-            progress(item.source.name, done, len(offered))
+    tell = _Told(progress, listed)
+    with _folder(settings.parts_folder) as folder, open_executor(settings.landing) as executor:
+        options = DecodeOptions.of(settings)
+        expected = [item for item in listed if _is_expected(manifest, *item)]
+        ahead = ReadAhead(executor, folder, options, expected)
+        offered = [_hashed(source, file) for source, file in listed]
+        landing = _Landing(settings, warehouse, manifest, offered, unlisted, ahead, tell)
+        for item in landing.in_order():
+            what, counts = landing.take(item)
+            told[item.source.name].files[what] += 1
+            told[item.source.name].rows.update(counts)
+            tell.file(item)
     for name, _ in set(manifest.rows) - {item.key for item in offered}:
         if name in told:
             told[name].files["gone"] += 1
     return LandingSummary(tuple(told.values()), _sizes(manifest))
 
 
-def _offered(
+def _listed(
     settings: Settings, sources: Iterable[Source], told: dict[str, SourceSummary]
-) -> Iterator[Offered]:
+) -> Iterator[tuple[Source, StoredFile]]:
     for source in sources:
         listing = list_files(settings.root, source.uri)
         told[source.name].ignored = tuple(listing.ignored)
         for name, why in listing.ignored:
             if not why.startswith("hidden"):
                 log.warning("%s is not read: %s.", name, why)
-        for file in listing.files:
-            try:
-                yield Offered(source, file, hash_file(file.path)[:16])
-            except OSError as error:
-                yield Offered(source, file, f"unreadable {file.uri}", str(error.strerror))
+        yield from ((source, file) for file in listing.files)
+
+
+def _is_expected(manifest: Manifest, source: Source, file: StoredFile) -> bool:
+    """Whether a file looks new before it is hashed: it is read meanwhile, in vain if it was but renamed."""
+    row = manifest.rows.get((source.name, file.uri))
+    return row is None or row["size_bytes"] != file.size_bytes
+
+
+def _hashed(source: Source, file: StoredFile) -> Offered:
+    try:
+        return Offered(source, file, hash_file(file.path)[:16])
+    except OSError as error:
+        return Offered(source, file, f"unreadable {file.uri}", str(error.strerror))
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[Path]:
+    """Make an empty folder for parts, and remove it at the end; what a killed landing left goes first.
+
+    Nobody else uses it: whoever lands holds the warehouse.
+    """
+    try:
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WarehouseError(
+            f"There can be no folder {path} for the parts of the landing: {error.strerror}. See to it that it "
+            "can be written, or name another one as `parts` under [landing]."
+        ) from None
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+class _Told:
+    """Tells how many bytes of each source are done."""
+
+    def __init__(self, progress: Progress | None, listed: Iterable[tuple[Source, StoredFile]]) -> None:
+        self._progress = progress
+        self._whole: Counter[str] = Counter()
+        for source, file in listed:
+            self._whole[source.name] += file.size_bytes
+        self._done: Counter[str] = Counter()
+        self._of_file = 0
+
+    def piece(self, item: Offered, size_bytes: int) -> None:
+        """Add what was read of a file."""
+        self._of_file += size_bytes
+        self._tell(item.source.name, self._of_file)
+
+    def file(self, item: Offered) -> None:
+        """Add a file, read or not."""
+        self._done[item.source.name] += item.file.size_bytes
+        self._of_file = 0
+        self._tell(item.source.name, 0)
+
+    def _tell(self, name: str, more: int) -> None:
+        if self._progress:
+            self._progress(name, min(self._done[name] + more, self._whole[name]), self._whole[name])
 
 
 def _sizes(manifest: Manifest) -> dict[str, int]:
@@ -144,6 +211,8 @@ class _Landing:
         manifest: Manifest,
         offered: list[Offered],
         unlisted: set[str],
+        ahead: ReadAhead,
+        tell: _Told,
     ) -> None:
         self.settings = settings
         self.warehouse = warehouse
@@ -151,7 +220,8 @@ class _Landing:
         self.offered = offered
         self.keys = {item.key for item in offered}
         self.wanted = owners(offered, manifest, unlisted)
-        self.options = DecodeOptions.of(settings)
+        self.ahead = ahead
+        self.tell = tell
 
     def in_order(self) -> list[Offered]:
         """Return owners of content before those that repeat it."""
@@ -162,6 +232,8 @@ class _Landing:
         old = self.manifest.rows.get(item.key, {})
         row = self._row(item)
         is_same = all(old.get(name) == row[name] for name in ("file_id", "kind", "decoder"))
+        if row["duplicate_of"] or (is_same and not old["duplicate_of"]) or item.error:
+            self.ahead.drop(item.source, item.file)
         if row["duplicate_of"]:
             row["format"] = self.manifest.rows[self.wanted[item.content]]["format"]
             if not is_same or any(old[name] != row[name] for name in ("duplicate_of", "format")):
@@ -200,14 +272,19 @@ class _Landing:
         }
 
     def _land(self, item: Offered, row: dict[str, Any]) -> dict[str, Any]:
+        if item.error:
+            raise SourceError("unreadable_file", f"The file cannot be opened: {item.error}.", READABLE)
         self._make_room(item)
-        table = TABLE_OF_KIND[item.source.kind]
-        row = dict(row)
-        for piece in read_file(item, self.options):
-            row["rows_kept"] += self.warehouse.insert(table, piece.rows) if piece.rows.height else 0
-            row["rows_quarantined"] += self._quarantine(item, piece.rejects)
-            row["rows_read"] += piece.read
-            row["format"] = piece.format if piece.format != "unknown" else row["format"]
+        row, lines = dict(row), 0
+        for piece, found in self.ahead.results(item.source, item.file):
+            for part in found.parts:
+                rows = self.warehouse.load(BY_NAME[part.table], part.path, item.file_id, lines)
+                row["rows_quarantined" if part.table == QUARANTINE.name else "rows_kept"] += rows
+                part.path.unlink(missing_ok=True)
+            lines += found.lines
+            row["rows_read"] += found.read
+            row["format"] = found.format if found.format != "unknown" else row["format"]
+            self.tell.piece(item, piece.size_bytes)
         if row["rows_read"] != row["rows_kept"] + row["rows_quarantined"]:
             raise BalanceError(
                 f"{item.file.uri}: {row['rows_read']} records read, but {row['rows_kept']} kept and "

@@ -1,6 +1,8 @@
 """`tallystick.toml`: every key is known, every mistake is named with the nearest right word."""
 
 import difflib
+import hashlib
+import os
 import re
 import tomllib
 from datetime import date, datetime
@@ -173,11 +175,33 @@ class Output(_Section):
     warehouse: str = "tallystick.duckdb"
 
 
+class Landing(_Section):
+    """Where and by how many workers files are read."""
+
+    executor: Literal["threads", "processes", "dask"] = "threads"
+    """Threads of this process, processes of this machine, or the workers of a Dask cluster."""
+    workers: int | None = Field(default=None, ge=1, le=1024)
+    """How many at once; as many as there are cores when left out. A cluster has its own number."""
+    scheduler: str | None = None
+    """Address of the Dask scheduler, for example tcp://10.0.0.5:8786."""
+    parts: str | None = None
+    """Folder for what workers hand over; beside the warehouse when left out. A cluster has to share it."""
+
+    @model_validator(mode="after")
+    def _a_cluster_has_an_address(self) -> "Landing":
+        if self.executor == "dask" and not self.scheduler:
+            raise ValueError(
+                'executor = "dask" needs the address of a scheduler: scheduler = "tcp://HOST:8786"'
+            )
+        return self
+
+
 class Settings(_Section):
     """The whole configuration."""
 
     company: str = "Your company"
     output: Output = Output()
+    landing: Landing = Landing()
     materiality: Materiality = Materiality()
     sources: tuple[Source, ...] = ()
     scopes: tuple[Scope, ...] = ()
@@ -211,6 +235,13 @@ class Settings(_Section):
     def warehouse_file(self) -> Path:
         """The DuckDB file."""
         return self.root / self.output.warehouse
+
+    @cached_property
+    def parts_folder(self) -> Path:
+        """Folder of what workers hand over while a landing runs; one of this warehouse alone."""
+        file = self.warehouse_file.absolute()
+        mark = hashlib.sha256(os.fsencode(file)).hexdigest()[:8] if self.landing.parts else "parts"
+        return (self.root.absolute() / (self.landing.parts or file.parent)) / f".{file.name}.{mark}"
 
     @cached_property
     def label_attributes(self) -> tuple[str, ...]:

@@ -152,6 +152,24 @@ def _relative(path: Path, root: Path) -> str:
     return "".join(told).replace(os.sep, "/")
 
 
+def signature(path: Path) -> str:
+    """Return what changes when a file is written again: its size, its time and where it lies; "" without one."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return ""
+    return f"{facts.st_size}-{facts.st_mtime_ns}-{facts.st_ino}"
+
+
+def is_plain(path: Path) -> bool:
+    """Return whether a file is stored as it is read, so that it can be read from any byte on."""
+    try:
+        with path.open("rb") as stored:
+            return Content(stored).coding == "plain"
+    except OSError:
+        return False
+
+
 def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes as stored, in hex."""
     with path.open("rb") as file:
@@ -175,7 +193,7 @@ class Content(io.RawIOBase):
         self.bytes_out = 0
         head = stored.read(4)
         stored.seek(0)
-        self._coding = "gzip" if head[:2] == _GZIP else "zstd" if _is_zstd(head) else "plain"
+        self.coding = "gzip" if head[:2] == _GZIP else "zstd" if _is_zstd(head) else "plain"
 
     def readable(self) -> bool:
         """Always."""
@@ -198,7 +216,7 @@ class Content(io.RawIOBase):
         return self._digest.hexdigest()
 
     def _take(self) -> bytes:
-        data = self._stored.read(_FEED[self._coding])
+        data = self._stored.read(_FEED[self.coding])
         self._digest.update(data)
         self.stored_bytes += len(data)
         return data
@@ -207,9 +225,9 @@ class Content(io.RawIOBase):
         data = self._take()
         if not data:
             if self._codec is not None:
-                self.broken = f"the {self._coding} data stops in the middle after {self.stored_bytes} bytes"
+                self.broken = f"the {self.coding} data stops in the middle after {self.stored_bytes} bytes"
             return False
-        ready = data if self._coding == "plain" else self._inflate(data)
+        ready = data if self.coding == "plain" else self._inflate(data)
         self.bytes_out += len(ready)
         if self.bytes_out > FREE_BYTES + MAX_RATIO * self.stored_bytes:
             self.broken = f"{self.stored_bytes} stored bytes grew to more than {MAX_RATIO} times their size"
@@ -223,13 +241,13 @@ class Content(io.RawIOBase):
             while data:
                 if self._codec is None:
                     data = data.lstrip(b"\0") if self.bytes_out or parts else data
-                    self._codec = _codec(self._coding) if data else None
+                    self._codec = _codec(self.coding) if data else None
                     continue
                 parts.append(self._codec.decompress(data))
                 data = self._codec.unused_data if self._codec.eof else b""
                 self._codec = None if self._codec.eof else self._codec
         except (zlib.error, zstandard.ZstdError):
-            self.broken = f"the {self._coding} data is damaged within its first {self.stored_bytes} bytes"
+            self.broken = f"the {self.coding} data is damaged within its first {self.stored_bytes} bytes"
         return b"".join(parts)
 
 

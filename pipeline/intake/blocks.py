@@ -1,8 +1,7 @@
 """Blocks of whole lines, as the scan takes them: some megabytes at a time, however long the file is."""
 
-import io
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from pipeline.storage import MAX_LINE_BYTES, Content, is_json
 
@@ -20,9 +19,9 @@ class Block(NamedTuple):
 
 
 def read_blocks(
-    content: Content, stream: io.BufferedReader, offset: int = 0, size: int | None = None
+    stream: BinaryIO, content: Content | None = None, offset: int = 0, size: int | None = None
 ) -> Iterator[Block]:
-    """Return the lines of a file, or so many bytes of it, in blocks.
+    """Return the lines of a stream, or of so many bytes of it, in blocks.
 
     The piece of a line at which compressed data breaks is left out, unless it is whole.
     """
@@ -46,11 +45,11 @@ def read_blocks(
         if whole:
             yield Block(whole, offset)
         offset, rest = offset + len(whole), data[cut:]
-    if rest and not (content.broken and not is_json(rest)):
+    if rest and not (content and content.broken and not is_json(rest)):
         yield Block(rest + b"\n", offset)
 
 
-def _skip_line(stream: io.BufferedReader, left: int | None) -> int:
+def _skip_line(stream: BinaryIO, left: int | None) -> int:
     """Read to the end of the line; return how many bytes that were."""
     skipped = 0
     while left is None or skipped < left:
@@ -59,3 +58,23 @@ def _skip_line(stream: io.BufferedReader, left: int | None) -> int:
         if not rest or rest.endswith(b"\n"):
             break
     return skipped
+
+
+def record_start(stream: BinaryIO, first: int, last: int) -> int | None:
+    """Return where the first record from a byte on starts, or null if none does before the last byte.
+
+    A line that starts at the margin with an open bracket always is a new record, whatever stands before it.
+    """
+    if first == 0:
+        return 0
+    at = first - 1
+    while at < last - 1:
+        stream.seek(at)
+        data = stream.read(min(BLOCK_BYTES, last - at))
+        if len(data) < 2:
+            return None
+        places = [place for place in (data.find(b"\n{"), data.find(b"\n[")) if place >= 0]
+        if places:
+            return at + min(places) + 1
+        at += len(data) - 1
+    return None

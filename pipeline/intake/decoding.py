@@ -22,6 +22,8 @@ DECODER_VERSION = "3"
 
 BATCH_ROWS = 50_000
 
+PIECE_BYTES = 32 << 20
+
 LANDING_COLUMNS = ("file_id", "source", "account")
 """Columns of raw.span that landing adds."""
 
@@ -51,6 +53,8 @@ class DecodeOptions:
     label_attributes: tuple[str, ...] = ()
     conversation_attributes: tuple[str, ...] = ()
     batch_rows: int = BATCH_ROWS
+    piece_bytes: int = PIECE_BYTES
+    """About how large the pieces are into which a large plain dump is cut."""
 
     @classmethod
     def of(cls, settings: Settings) -> "DecodeOptions":
@@ -64,6 +68,8 @@ class Batch(NamedTuple):
     rows: pl.DataFrame
     rejects: list[Reject]
     read: int
+    lines: int = 0
+    """Lines that these are all spans of, where lines are counted."""
 
 
 def decode(lines: Iterable[Line], options: DecodeOptions) -> Iterator[Batch]:

@@ -81,7 +81,7 @@ class _BlockDecoder:
             line = Line(self.line + 1, block.byte_offset, b"", block.skipped)
             self._add_records(self.framer.add(line))
             self.line += 1
-            yield self.exact.take()
+            yield self.exact.take()._replace(lines=1)
             return
         data, at = np.frombuffer(block.data, np.uint8), 0
         while at < len(data):
@@ -109,7 +109,7 @@ class _BlockDecoder:
         if exact.rows.height:
             rows = pl.concat([rows, exact.rows]).sort("line", "position")
         rejects = sorted(exact.rejects, key=_place)
-        return Batch(rows, rejects, exact.read + len(keep))
+        return Batch(rows, rejects, exact.read + len(keep), lines)
 
     def _group(self, data: bytes, row: list[int]) -> _Group:
         resource = data[row[0] : row[1]] if row[0] >= 0 else b""
