@@ -102,6 +102,14 @@ class Warehouse:
         ).fetchone()
         return int(told[0]) if told else 0
 
+    def fill(self, table: Table, name: str, **parameters: Any) -> int:
+        """Append the rows of a select that is kept in `pipeline/sql/<name>.sql`, unchecked; return how many."""
+        told = self._connection.execute(
+            f"insert into {table.name} by name {sql(name)}",  # noqa: S608
+            parameters,
+        ).fetchone()
+        return int(told[0]) if told else 0
+
     def delete(self, table: Table, column: str, values: Sequence[str]) -> None:
         """Delete the rows whose column holds one of the values."""
         if column not in table.schema:
