@@ -4,7 +4,7 @@ Plain text and whole numbers are taken as they lie; every other value is read on
 bytes, by the readers of the exact decoder. A span that could come out differently is left to it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -150,9 +150,11 @@ class ValueReader:
                 _write_numbers(target, rows, numbers[codes[there]], column, doubt)
 
 
-def _by_key(hits: Array) -> Iterable[tuple[int, _Hits]]:
+def _by_key(hits: Array) -> Iterator[tuple[int, _Hits]]:
     order = np.argsort(hits[:, 1].astype(np.int16), kind="stable")
     keys = hits[order, 1]
+    if not len(keys):
+        return
     starts = np.flatnonzero(np.diff(keys, prepend=np.iinfo(np.int64).min))
     for start, stop in zip(starts, [*starts[1:], len(keys)], strict=True):
         taken = hits[order[start:stop]]
