@@ -124,4 +124,6 @@ def _other(number: int) -> str:
 
 
 def _words(mixed: int, count: int) -> str:
-    return " ".join(_WORDS[(mixed + 7 * place + (mixed >> place % 40)) % len(_WORDS)] for place in range(count))
+    return " ".join(
+        _WORDS[(mixed + 7 * place + (mixed >> place % 40)) % len(_WORDS)] for place in range(count)
+    )

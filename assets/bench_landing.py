@@ -87,7 +87,9 @@ def run(spans: int, runs: int) -> list[Compared]:
     with tempfile.TemporaryDirectory(prefix="tallystick-") as name:
         return [
             _compare("landing", 5.0, Path(name) / "plain", spans, runs, with_text=False),
-            _compare("landing with text", 1.0, Path(name) / "text", spans // _TEXT_SHARE, runs, with_text=True),
+            _compare(
+                "landing with text", 1.0, Path(name) / "text", spans // _TEXT_SHARE, runs, with_text=True
+            ),
         ]
 
 

@@ -83,8 +83,8 @@ class _BlockDecoder:
             self.line += 1
             yield self.exact.take()._replace(lines=1)
             return
-        data, at = np.frombuffer(block.data, np.uint8), 0
-        while at < len(data):
+        data, at = np.frombuffer(block.data + scan.PADDING, np.uint8), 0
+        while at < len(block.data):
             at, spans, hits, groups, lines = scan.scan(data, at, *self.names, self.wanted, *self.found)
             yield self._batch(block, data, spans, hits, groups, lines)
             self.line += lines

@@ -153,9 +153,7 @@ def _span_piece(source: Source, batch: Batch) -> Piece:
     return Piece(OTLP_JSON, rows.select(_SPAN_ROW), batch.rejects, batch.read, batch.lines)
 
 
-def _export(
-    source: Source, file: StoredFile, content: Content, stream: io.BufferedReader
-) -> Iterator[Piece]:
+def _export(source: Source, file: StoredFile, content: Content, stream: io.BufferedReader) -> Iterator[Piece]:
     data = stream.read(MAX_EXPORT_BYTES + 1)
     if len(data) > MAX_EXPORT_BYTES:
         raise SourceError(

@@ -60,7 +60,9 @@ class Read(NamedTuple):
     """Code, reason and advice if the file as a whole cannot be read."""
 
 
-def pieces_of(source: Source, file: StoredFile, options: DecodeOptions, folder: Path, name: str) -> list[Piece]:
+def pieces_of(
+    source: Source, file: StoredFile, options: DecodeOptions, folder: Path, name: str
+) -> list[Piece]:
     """Return the pieces of a file: one, or many of a large plain dump. They depend on nothing but its size."""
     whole = Piece(source, file, signature(file.path), options, folder, name)
     size = file.size_bytes

@@ -5,11 +5,15 @@ do with it. So it never refuses and never repairs: it is fast on what exporters 
 A span in doubt (an odd id, a time out of range, a key with escapes) is marked, and read again one by one.
 """
 
+import sys
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
 _compiled: Any = numba.njit(nogil=True, cache=True, no_cpython_wrapper=True, error_model="numpy")
 
@@ -45,8 +49,22 @@ _DEPTH = 60
 _EXCEPTION = np.frombuffer(b"exception.type", np.uint8)
 _CLASS = np.zeros(256, np.uint8)
 """Of a byte in a string: 0 printable ASCII, 1 other text, 2 what ends it, escapes, or may not be there."""
-_CLASS[127:] = 1
+_CLASS[128:] = 1
 _CLASS[[*range(32), 34, 92]] = 2
+
+
+def _word(text: bytes) -> np.uint64:
+    return np.uint64(int.from_bytes(text, sys.byteorder))
+
+
+_KEY_OPENS, _VALUE_OPENS = _word(b'{"key":"'), _word(b',"value"')
+_TEXT_OPENS, _TEXT_GOES_ON = _word(b'{"string'), _word(b'Value":"')
+_WHOLE_OPENS, _WHOLE_GOES_ON = _word(b'{"intVal'), _word(b'Value":"')
+_ONES, _HIGHS = _word(b"\x01" * 8), _word(b"\x80" * 8)
+_SPACES, _QUOTES, _ESCAPES = _word(b" " * 8), _word(b'"' * 8), _word(b"\\" * 8)
+
+PADDING = b"\n" * 32
+"""What has to stand behind the lines: eight bytes are looked at together."""
 
 
 class Names(NamedTuple):
@@ -104,6 +122,18 @@ def room(size: int) -> Found:
     )
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def _eight(context, data, at):
+    """Return the eight bytes from a place on as one number."""
+
+    def generate(target, builder, signature, arguments):
+        array = target.make_array(signature.args[0])(target, builder, arguments[0])
+        place = builder.gep(array.data, [arguments[1]])
+        return builder.load(builder.bitcast(place, ir.IntType(64).as_pointer()), align=1)
+
+    return types.uint64(data, types.int64), generate
+
+
 @_compiled
 def _space(data, at):
     while data[at] == 32 or data[at] == 9 or data[at] == 13:
@@ -144,22 +174,27 @@ def _escape(data, at):
 @_compiled
 def _string(data, at):
     """Return the closing quote of a string that starts here, -1 if it is broken, and whether it is plain."""
-    place, odd = np.uint64(at), np.uint8(0)
+    plain = True
     while True:
-        kind = _CLASS[data[place]]
-        while kind < 2:
-            odd |= kind
-            place += np.uint64(1)
-            kind = _CLASS[data[place]]
-        if data[place] == 34:
-            return np.int64(place), odd == 0
-        if data[place] != 92:
+        while True:
+            word = _eight(data, at)
+            odd = (word - _SPACES) | ((word ^ _QUOTES) - _ONES) | ((word ^ _ESCAPES) - _ONES) | word
+            if odd & _HIGHS != 0:
+                break
+            at += 8
+        kind = _CLASS[data[at]]
+        while kind == 0:
+            at += 1
+            kind = _CLASS[data[at]]
+        if data[at] == 34:
+            return at, plain
+        plain = False
+        if kind == 1:
+            at += 1
+            continue
+        at = _escape(data, at) if data[at] == 92 else -1
+        if at < 0:
             return -1, False
-        after = _escape(data, np.int64(place))
-        if after < 0:
-            return -1, False
-        odd |= np.uint8(1)
-        place = np.uint64(after)
 
 
 @_compiled
@@ -230,7 +265,7 @@ def _number(data, at):
 
 
 @_compiled
-def _word(data, at):
+def _literal(data, at):
     """Return the place behind true, false, null or a number; -1 if it is none of them."""
     if data[at] == 116:
         return at + 4 if data[at + 1] == 114 and data[at + 2] == 117 and data[at + 3] == 101 else -1
@@ -281,7 +316,7 @@ def skip(data, at):
                 return -1
             at += 1
         else:
-            at = _word(data, at)
+            at = _literal(data, at)
             if at < 0:
                 return -1
         while depth:
@@ -316,6 +351,20 @@ def _integer(data, first, last):
 def _value(data, first):
     """Read the value of an attribute: the place behind it or -1, its form, its start and end, its number."""
     nothing = np.int64(0)
+    opens = _eight(data, first)
+    if opens == _TEXT_OPENS and _eight(data, first + 8) == _TEXT_GOES_ON:
+        last, plain = _string(data, first + 16)
+        if last >= 0 and data[last + 1] == 125:
+            size = last - first - 16
+            if plain and 0 < size <= 128 and data[first + 16] != 32 and data[last - 1] != 32:
+                return last + 2, PLAIN, first + 16, last, nothing
+            return last + 2, RAW, first, last + 2, nothing
+    elif opens == _WHOLE_OPENS and _eight(data, first + 5) == _WHOLE_GOES_ON:
+        last = _digits(data, first + 13)
+        if data[last] == 34 and data[last + 1] == 125:
+            number = _integer(data, first + 13, last)
+            if number >= 0:
+                return last + 2, NUMBER, first, last + 2, number
     if data[first] == 123:
         at, field, _ = _name(data, _space(data, first + 1))
         if at >= 0 and data[at] == 34 and (field == _STRING_VALUE or field == _INT_VALUE):
@@ -337,6 +386,16 @@ def _value(data, first):
                     return behind + 1, NUMBER, first, behind + 1, number
     at = skip(data, first)
     return at, RAW, first, at, nothing
+
+
+@_compiled
+def _pass(data, first):
+    """Return the place behind the value of an attribute that nobody wants; -1 if it is broken."""
+    if _eight(data, first) == _TEXT_OPENS and _eight(data, first + 8) == _TEXT_GOES_ON:
+        last, _ = _string(data, first + 16)
+        if last >= 0 and data[last + 1] == 125:
+            return last + 2
+    return skip(data, first)
 
 
 @_compiled
@@ -477,6 +536,26 @@ def _line(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, span
         if level & 1 == 0:
             if data[at] != 123:
                 return full
+            if level == 8 and _eight(data, at) == _KEY_OPENS:
+                behind, key, is_text = _key(data, at + 7, slots, offsets, blob, wanted)
+                if behind < 0:
+                    return full
+                if _eight(data, behind) == _VALUE_OPENS and data[behind + 8] == 58 and key != -2:
+                    if key >= 0:
+                        behind, form, first, last, number = _value(data, behind + 9)
+                    else:
+                        behind = _pass(data, behind + 9)
+                    if behind < 0:
+                        return full
+                    if data[behind] == 125:
+                        if is_text:
+                            spans[span, HAS_TEXT] = 1
+                        if key >= 0:
+                            if hit + 8 > len(hits):
+                                return full
+                            hit = _hit(hits, hit, span, key, form, first, last, number)
+                        at = behind + 1
+                        continue
             level, opened, at = level + 1, True, at + 1
             seen[level] = 0
             if level == 9:
@@ -569,10 +648,11 @@ def _line(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, span
 def scan(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, lines):
     """Read lines until the data ends or the room is full; return the next place, and how much was filled.
 
-    The data must end with a line feed. A line that is not taken leaves nothing behind but its place.
+    The data must end with PADDING. A line that is not taken leaves nothing behind but its place.
     """
     span = hit = group = line = 0
-    while at < len(data) and line < len(lines):
+    end = len(data) - 32
+    while at < end and line < len(lines):
         stop = np.uint64(at)
         while data[stop] != 10:
             stop += np.uint64(1)

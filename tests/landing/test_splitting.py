@@ -54,7 +54,11 @@ def assert_both_read_the_same(path: Path) -> None:
 @pytest.fixture
 def odd_lines(request_line: Callable, span: Callable) -> list[bytes]:
     """Records of every kind that the scan has to leave to the exact decoder, between some that it takes."""
-    usage = {"gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 2}
+    usage = {
+        "gen_ai.request.model": "gpt-4o",
+        "gen_ai.usage.input_tokens": 7,
+        "gen_ai.usage.output_tokens": 2,
+    }
     resource = {"service.name": "shop", "team": "search"}
     plain = request_line(span(usage), span({"x": 1}), resource=resource)
     document = json.dumps(json.loads(plain), indent=2)
@@ -73,12 +77,44 @@ def odd_lines(request_line: Callable, span: Callable) -> list[bytes]:
         span(events=[{"attributes": [{"key": "exception.type", "value": {"stringValue": "E"}}]}]),
         span() | {"attributes": [{"value": {"intValue": 5}, "key": "gen_ai.usage.input_tokens"}] * 2}, {"spanId": 3}, 4,
     ]  # fmt: skip
-    lines = [plain, document, request_line(*odd_spans, resource=resource), "", "garbage", plain + ",", "[" + plain + "]"]
-    lines += [request_line(*odd_spans[:3], resource={"service.name": 5.5}), document[:-2], plain, "[", plain + ",", plain, "]"]
-    lines += [plain.replace('"resourceSpans"', '"resource\\u0053pans"'), plain.replace('"spans"', '"spans": [], "spans"')]
-    lines += [plain.replace('"scope": {"name"', '"scope": {"name": 5, "x"'), plain.replace('"7"', "7"), plain.replace('"7"', "NaN")]
-    lines += [plain.replace(": ", ":").replace(", ", ","), '{"resourceSpans": null}', '{"resourceLogs": []}', "{}", plain[:-9]]
-    return [line.encode() for line in lines] + [plain.encode().replace(b"gpt-4o", b"gpt\xff"), b"\xff" + plain.encode()]
+    lines = [
+        plain,
+        document,
+        request_line(*odd_spans, resource=resource),
+        "",
+        "garbage",
+        plain + ",",
+        "[" + plain + "]",
+    ]
+    lines += [
+        request_line(*odd_spans[:3], resource={"service.name": 5.5}),
+        document[:-2],
+        plain,
+        "[",
+        plain + ",",
+        plain,
+        "]",
+    ]
+    lines += [
+        plain.replace('"resourceSpans"', '"resource\\u0053pans"'),
+        plain.replace('"spans"', '"spans": [], "spans"'),
+    ]
+    lines += [
+        plain.replace('"scope": {"name"', '"scope": {"name": 5, "x"'),
+        plain.replace('"7"', "7"),
+        plain.replace('"7"', "NaN"),
+    ]
+    lines += [
+        plain.replace(": ", ":").replace(", ", ","),
+        '{"resourceSpans": null}',
+        '{"resourceLogs": []}',
+        "{}",
+        plain[:-9],
+    ]
+    return [line.encode() for line in lines] + [
+        plain.encode().replace(b"gpt-4o", b"gpt\xff"),
+        b"\xff" + plain.encode(),
+    ]
 
 
 def test_the_scan_and_the_exact_decoder_agree_on_odd_records(tmp_path: Path, odd_lines: list[bytes]) -> None:
@@ -107,7 +143,27 @@ def test_the_scan_and_the_exact_decoder_agree_on_damaged_lines(
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(whole) - 1))
         cut = data.draw(st.integers(0, 3))
-        whole[at : at + cut] = data.draw(st.sampled_from([b"", b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"0", b"-", b"\n", b"\x00", b"\xe4", b"null"]))
+        whole[at : at + cut] = data.draw(
+            st.sampled_from(
+                [
+                    b"",
+                    b'"',
+                    b"\\",
+                    b"{",
+                    b"}",
+                    b"[",
+                    b"]",
+                    b",",
+                    b":",
+                    b"0",
+                    b"-",
+                    b"\n",
+                    b"\x00",
+                    b"\xe4",
+                    b"null",
+                ]
+            )
+        )
     path = tmp_path / "dump"
     path.write_bytes(whole)
     assert_both_read_the_same(path)
@@ -116,10 +172,14 @@ def test_the_scan_and_the_exact_decoder_agree_on_damaged_lines(
 def _landed(folder: Path, monkeypatch: pytest.MonkeyPatch, piece_bytes: int, how: Landing) -> dict[str, list]:
     """All raw rows in the order in which they lie in the warehouse."""
     settings = Settings(sources=(Source(name="otel", kind="traces", uri="traces"),), root=folder, landing=how)
-    monkeypatch.setattr(landing.DecodeOptions, "of", lambda _: DecodeOptions(settings.label_attributes, (), 40, piece_bytes))
+    monkeypatch.setattr(
+        landing.DecodeOptions, "of", lambda _: DecodeOptions(settings.label_attributes, (), 40, piece_bytes)
+    )
     with Warehouse.open(None) as warehouse:
         landing.land(settings, warehouse)
-        return {name: warehouse.read(BY_NAME[name]).rows() for name in ("raw.span", "raw.quarantine", "raw.file")}
+        return {
+            name: warehouse.read(BY_NAME[name]).rows() for name in ("raw.span", "raw.quarantine", "raw.file")
+        }
 
 
 @pytest.fixture
@@ -127,22 +187,32 @@ def month(traces: Path, odd_lines: list[bytes]) -> Path:
     """A folder with a dump of odd records, one of usual ones, and a compressed one."""
     (traces / "odd.jsonl").write_bytes(b"\n".join(odd_lines))
     write_dump(traces / "usual.jsonl", 300)
-    (traces / "zipped.jsonl.gz").write_bytes(gzip.compress((traces / "usual.jsonl").read_bytes().replace(b"checkout", b"check-in")))
+    (traces / "zipped.jsonl.gz").write_bytes(
+        gzip.compress((traces / "usual.jsonl").read_bytes().replace(b"checkout", b"check-in"))
+    )
     return traces.parent
 
 
 @pytest.mark.parametrize("piece_bytes", [1, 97, 1_000, 50_000])
-def test_a_cut_at_any_place_gives_the_same_rows(month: Path, monkeypatch: pytest.MonkeyPatch, piece_bytes: int) -> None:
+def test_a_cut_at_any_place_gives_the_same_rows(
+    month: Path, monkeypatch: pytest.MonkeyPatch, piece_bytes: int
+) -> None:
     if piece_bytes == 1:
         (month / "traces" / "usual.jsonl").unlink()
-        (month / "traces" / "odd.jsonl").write_bytes(b"\n".join((month / "traces" / "odd.jsonl").read_bytes().split(b"\n")[:4])[:2_500])
+        (month / "traces" / "odd.jsonl").write_bytes(
+            b"\n".join((month / "traces" / "odd.jsonl").read_bytes().split(b"\n")[:4])[:2_500]
+        )
     whole = _landed(month, monkeypatch, 1 << 40, Landing(workers=1))
     assert len(whole["raw.span"]) > 2
     assert _landed(month, monkeypatch, piece_bytes, Landing(workers=2)) == whole
 
 
-@pytest.mark.parametrize("how", [Landing(workers=2), Landing(workers=4), Landing(executor="processes", workers=2)], ids=str)
-def test_the_same_rows_whatever_the_workers(month: Path, monkeypatch: pytest.MonkeyPatch, how: Landing) -> None:
+@pytest.mark.parametrize(
+    "how", [Landing(workers=2), Landing(workers=4), Landing(executor="processes", workers=2)], ids=str
+)
+def test_the_same_rows_whatever_the_workers(
+    month: Path, monkeypatch: pytest.MonkeyPatch, how: Landing
+) -> None:
     alone = _landed(month, monkeypatch, 20_000, Landing(workers=1))
     assert _landed(month, monkeypatch, 20_000, how) == alone
     assert not [path.name for path in month.iterdir() if path.name.endswith(".parts")]
@@ -163,10 +233,14 @@ def _kill_one(piece: Piece) -> Read:
     return read_piece(piece)
 
 
-def test_a_killed_worker_is_told_and_the_next_landing_ends_the_same(month: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_worker_is_told_and_the_next_landing_ends_the_same(
+    month: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = _landed(month, monkeypatch, 20_000, Landing(workers=1))
     settings = Settings(
-        sources=(Source(name="otel", kind="traces", uri="traces"),), root=month, landing=Landing(executor="processes", workers=2)
+        sources=(Source(name="otel", kind="traces", uri="traces"),),
+        root=month,
+        landing=Landing(executor="processes", workers=2),
     )
     with Warehouse.open(None) as warehouse:
         with monkeypatch.context() as patch:
@@ -174,7 +248,9 @@ def test_a_killed_worker_is_told_and_the_next_landing_ends_the_same(month: Path,
             with pytest.raises(TallystickError, match="A worker died while it read"):
                 landing.land(settings, warehouse)
         landing.land(settings, warehouse)
-        rows = {name: warehouse.read(BY_NAME[name]).rows() for name in ("raw.span", "raw.quarantine", "raw.file")}
+        rows = {
+            name: warehouse.read(BY_NAME[name]).rows() for name in ("raw.span", "raw.quarantine", "raw.file")
+        }
     assert rows == whole
 
 
@@ -186,11 +262,14 @@ def test_what_a_killed_landing_left_is_removed(month: Path, monkeypatch: pytest.
     assert not left.exists()
 
 
-def test_a_cluster_without_an_address_or_behind_a_wrong_one_is_told(month: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_without_an_address_or_behind_a_wrong_one_is_told(
+    month: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ValueError, match="needs the address of a scheduler"):
         Landing(executor="dask")
     monkeypatch.setattr(executors, "_CONNECT_SECONDS", 0.5)
-    with pytest.raises(TallystickError, match=r"no Dask scheduler at|not installed"), executors.open_executor(
-        Landing(executor="dask", scheduler="tcp://127.0.0.1:9")
+    with (
+        pytest.raises(TallystickError, match=r"no Dask scheduler at|not installed"),
+        executors.open_executor(Landing(executor="dask", scheduler="tcp://127.0.0.1:9")),
     ):
         pass
