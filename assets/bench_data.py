@@ -13,10 +13,11 @@ _MODELS = (
     ("openai", "gpt-4.1", "gpt-4.1-2025-04-14", "api.openai.com"),
     ("anthropic", "claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "api.anthropic.com"),
 )
-_WORDS = (
+_SENTENCE = (
     "the order was sent to the old address and the customer asks whether it can be stopped before Monday "
-    "please look up the invoice and say in two sentences what was paid for the second delivery "
-).split()
+    "please look up the invoice and say in two sentences what was paid for the second delivery"
+)
+_WORDS = tuple(_SENTENCE.split())
 _LLM = (
     '{"traceId":"%s","spanId":"%s","parentSpanId":"%s","flags":257,"name":"chat %s","kind":3,'
     '"startTimeUnixNano":"%d","endTimeUnixNano":"%d","attributes":['
@@ -51,7 +52,7 @@ _OTHER = (
     '"startTimeUnixNano":"%d","endTimeUnixNano":"%d","attributes":['
     '{"key":"db.system.name","value":{"stringValue":"postgresql"}},'
     '{"key":"db.namespace","value":{"stringValue":"orders"}},'
-    '{"key":"db.query.text","value":{"stringValue":"select id, total from orders where id = $1 and day > $2"}},'
+    '{"key":"db.query.text","value":{"stringValue":"select id from orders where id = $1 and day > $2"}},'
     '{"key":"db.operation.name","value":{"stringValue":"select"}},'
     '{"key":"network.peer.address","value":{"stringValue":"10.0.%d.%d"}},'
     '{"key":"thread.id","value":{"intValue":"%d"}},'

@@ -1,8 +1,8 @@
 """Landing beside what people would reach for, over the same dump, on the same cores, in the same run.
 
-Every contender runs in a process of its own, one after the other. It reads a small dump first, so that what it
-loads and compiles is not counted; then come the runs, of which the median counts. Peak memory is the resident
-memory of that process and all its children together, looked at twenty times a second.
+Every contender runs in a process of its own, one after the other. It reads a small dump first, so that what
+it loads and compiles is not counted; then come the runs, of which the median counts. Peak memory is the
+resident memory of that process and all its children together, looked at twenty times a second.
 """
 
 import csv
@@ -93,7 +93,9 @@ def run(spans: int, runs: int) -> list[Compared]:
         ]
 
 
-def _compare(code: str, goal: float, folder: Path, spans: int, runs: int, *, with_text: bool) -> Compared:
+def _compare(  # noqa: PLR0913 - one parameter a fact
+    code: str, goal: float, folder: Path, spans: int, runs: int, *, with_text: bool
+) -> Compared:
     folder.mkdir()
     dump, small = folder / "dump.jsonl", folder / "small.jsonl"
     size = write_dump(dump, spans, with_text=with_text)
@@ -185,7 +187,10 @@ def _polars(dump: Path, folder: Path) -> int:
         .filter(pl.col("key").is_in(list(_ATTRIBUTES)))
         .with_columns(pl.coalesce(pl.col("value").struct.unnest()).alias("told"))
         .group_by("span")
-        .agg(pl.col("told").filter(pl.col("key") == key).first().alias(name) for key, name in _ATTRIBUTES.items())
+        .agg(
+            pl.col("told").filter(pl.col("key") == key).first().alias(name)
+            for key, name in _ATTRIBUTES.items()
+        )
     )  # fmt: skip
     rows = frame.lazy().drop("attributes").join(tags, on="span", how="left").collect()
     rows.drop("scope").write_parquet(folder / "spans.parquet")

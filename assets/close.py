@@ -16,8 +16,8 @@ from pipeline.causes import CAUSES
 from pipeline.edges import neighbours
 from pipeline.errors import BalanceError, TallystickError
 from pipeline.exports import export_tables, recover, swap, write_texts
-from pipeline.landing import LandingSummary
 from pipeline.landing import land as land_files
+from pipeline.landing_progress import LandingSummary
 from pipeline.meters import Meters, meter
 from pipeline.models import with_model
 from pipeline.month import Registries, drift_rules, month_tables

@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.factory import OWNERS, POOL, key_of, table_spec
 from assets.resources import Configuration
-from pipeline.landing import LandingSummary, Progress
+from pipeline.landing_progress import LandingSummary, Progress
 from pipeline.settings import Settings
 from schemas.tables import TABLES
 
@@ -69,7 +69,7 @@ def landing_assets(land: Land) -> dg.AssetsDefinition:
 
 
 def _logged(log: Callable[[str], None]) -> Progress:
-    """Return what writes the progress to the log of the run: every ten seconds, and at the end of a source."""
+    """Return what writes the progress to the log of a run: every ten seconds, and at the end."""
     last = time.monotonic()
 
     def tell(name: str, done: int, whole: int) -> None:

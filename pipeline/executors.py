@@ -14,6 +14,7 @@ from concurrent.futures import (
 )
 from contextlib import contextmanager
 from multiprocessing import get_context
+from typing import Any
 
 from pipeline.errors import ConfigError, TallystickError
 from pipeline.settings import Landing
@@ -48,7 +49,7 @@ def lost(error: BaseException) -> TallystickError | None:
     """Return what to tell when a worker died under a piece; null if the error is another one."""
     if isinstance(error, BrokenExecutor | CancelledError) or type(error).__name__ == "KilledWorker":
         return TallystickError(
-            f"A worker died while it read ({type(error).__name__}): it was killed, or the memory was used up. "
+            f"A worker died while it read ({type(error).__name__}): it was killed, or ran out of memory. "
             "Files that had landed stay landed. Run again; if it comes back, lower `workers` under [landing]."
         )
     return None
@@ -61,14 +62,16 @@ def _cores() -> int:
 @contextmanager
 def _dask(address: str | None) -> Iterator[Executor]:
     try:
-        from distributed import Client  # noqa: PLC0415 - an extra that most do without
+        import distributed  # noqa: PLC0415 - an extra that most do without
+
+        connect: Any = distributed.Client
     except ImportError:
         raise ConfigError(
             'executor = "dask" needs Dask, which is not installed. Install it with `pip install distributed`, '
-            "here and where the workers run, in the versions of this environment."
+            "in one version here and where the workers run."
         ) from None
     try:
-        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+        client = connect(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"There is no Dask scheduler at {address}: {error}. Start one with `dask scheduler`, or correct "

@@ -5,17 +5,12 @@ in which they were listed. A file that disappears keeps its rows: exports are hi
 """
 
 import logging
-import shutil
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import polars as pl
 
-from pipeline.errors import BalanceError, ConfigError, SourceError, WarehouseError
+from pipeline.errors import BalanceError, ConfigError, SourceError
 from pipeline.executors import open_executor
 from pipeline.intake.ahead import ReadAhead
 from pipeline.intake.decoding import DecodeOptions
@@ -29,58 +24,18 @@ from pipeline.intake.manifest import (
     owners,
     pulled_at,
 )
+from pipeline.intake.stored import parts_folder
+from pipeline.landing_progress import LandingSummary, Progress, SourceSummary, Told
 from pipeline.provider import Reject
 from pipeline.settings import Settings, Source
-from pipeline.storage import Ignored, StoredFile, hash_file, list_files
+from pipeline.storage import StoredFile, hash_file, list_files
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[str, int, int], None]
-"""Called with the name of a source, the stored bytes that are done and those that there are."""
-
 _REJECT = {name: QUARANTINE.schema[name] for name in Reject._fields}
 COUNTS = ("rows_read", "rows_kept", "rows_quarantined")
-
-
-@dataclass
-class SourceSummary:
-    """What became of a source in one landing."""
-
-    name: str
-    kind: str
-    files: Counter[str] = field(default_factory=Counter)
-    """Files by what became of them: new, unchanged, duplicate, replaced, gone (rows are kept)."""
-    rows: Counter[str] = field(default_factory=Counter)
-    """Records of the files that were read now: rows_read, rows_kept, rows_quarantined."""
-    ignored: tuple[Ignored, ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether its uri matched no file."""
-        return not any(count for what, count in self.files.items() if what != "gone")
-
-    def text(self) -> str:
-        """Return a line for people."""
-        files = ", ".join(f"{count} {what}" for what, count in sorted(self.files.items())) or "no file"
-        told = f"{self.name} ({self.kind}): {files}"
-        if read := self.rows["rows_read"]:
-            told += f"; {read:,} records read, {self.rows['rows_kept']:,} kept"
-            told += f", {self.rows['rows_quarantined']:,} in quarantine"
-        return told + "".join(f"\n  not read: {name}: {why}" for name, why in self.ignored)
-
-
-@dataclass(frozen=True)
-class LandingSummary:
-    """What a landing did, source by source, and the size of every raw table after it."""
-
-    sources: tuple[SourceSummary, ...]
-    rows: dict[str, int]
-
-    def text(self) -> str:
-        """Return a few lines for people."""
-        return "\n".join(source.text() for source in self.sources) or "There is no source to land."
 
 
 def land(
@@ -103,8 +58,8 @@ def land(
     told = {source.name: SourceSummary(source.name, source.kind) for source in sources}
     listed = sorted(_listed(settings, sources, told), key=lambda item: (item[0].name, item[1].uri))
     unlisted = {source.name for source in settings.sources} - set(told)
-    tell = _Told(progress, listed)
-    with _folder(settings.parts_folder) as folder, open_executor(settings.landing) as executor:
+    tell = Told(progress, listed)
+    with parts_folder(settings.parts_folder) as folder, open_executor(settings.landing) as executor:
         options = DecodeOptions.of(settings)
         expected = [item for item in listed if _is_expected(manifest, *item)]
         ahead = ReadAhead(executor, folder, options, expected)
@@ -134,7 +89,7 @@ def _listed(
 
 
 def _is_expected(manifest: Manifest, source: Source, file: StoredFile) -> bool:
-    """Whether a file looks new before it is hashed: it is read meanwhile, in vain if it was but renamed."""
+    """Whether a file looks new before it is hashed: it is read meanwhile, in vain if it was renamed."""
     row = manifest.rows.get((source.name, file.uri))
     return row is None or row["size_bytes"] != file.size_bytes
 
@@ -144,53 +99,6 @@ def _hashed(source: Source, file: StoredFile) -> Offered:
         return Offered(source, file, hash_file(file.path)[:16])
     except OSError as error:
         return Offered(source, file, f"unreadable {file.uri}", str(error.strerror))
-
-
-@contextmanager
-def _folder(path: Path) -> Iterator[Path]:
-    """Make an empty folder for parts, and remove it at the end; what a killed landing left goes first.
-
-    Nobody else uses it: whoever lands holds the warehouse.
-    """
-    try:
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WarehouseError(
-            f"There can be no folder {path} for the parts of the landing: {error.strerror}. See to it that it "
-            "can be written, or name another one as `parts` under [landing]."
-        ) from None
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-class _Told:
-    """Tells how many bytes of each source are done."""
-
-    def __init__(self, progress: Progress | None, listed: Iterable[tuple[Source, StoredFile]]) -> None:
-        self._progress = progress
-        self._whole: Counter[str] = Counter()
-        for source, file in listed:
-            self._whole[source.name] += file.size_bytes
-        self._done: Counter[str] = Counter()
-        self._of_file = 0
-
-    def piece(self, item: Offered, size_bytes: int) -> None:
-        """Add what was read of a file."""
-        self._of_file += size_bytes
-        self._tell(item.source.name, self._of_file)
-
-    def file(self, item: Offered) -> None:
-        """Add a file, read or not."""
-        self._done[item.source.name] += item.file.size_bytes
-        self._of_file = 0
-        self._tell(item.source.name, 0)
-
-    def _tell(self, name: str, more: int) -> None:
-        if self._progress:
-            self._progress(name, min(self._done[name] + more, self._whole[name]), self._whole[name])
 
 
 def _sizes(manifest: Manifest) -> dict[str, int]:
@@ -204,7 +112,7 @@ def _sizes(manifest: Manifest) -> dict[str, int]:
 class _Landing:
     """One run over all files: what is wanted is known before the first file is touched."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a run consists of
         self,
         settings: Settings,
         warehouse: Warehouse,
@@ -212,7 +120,7 @@ class _Landing:
         offered: list[Offered],
         unlisted: set[str],
         ahead: ReadAhead,
-        tell: _Told,
+        tell: Told,
     ) -> None:
         self.settings = settings
         self.warehouse = warehouse

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import ConfigError
+from pipeline.landing_settings import Landing
 
 Kind = Literal["traces", "usage", "cost", "invoice", "requests"]
 
@@ -175,27 +176,6 @@ class Output(_Section):
     warehouse: str = "tallystick.duckdb"
 
 
-class Landing(_Section):
-    """Where and by how many workers files are read."""
-
-    executor: Literal["threads", "processes", "dask"] = "threads"
-    """Threads of this process, processes of this machine, or the workers of a Dask cluster."""
-    workers: int | None = Field(default=None, ge=1, le=1024)
-    """How many at once; as many as there are cores when left out. A cluster has its own number."""
-    scheduler: str | None = None
-    """Address of the Dask scheduler, for example tcp://10.0.0.5:8786."""
-    parts: str | None = None
-    """Folder for what workers hand over; beside the warehouse when left out. A cluster has to share it."""
-
-    @model_validator(mode="after")
-    def _a_cluster_has_an_address(self) -> "Landing":
-        if self.executor == "dask" and not self.scheduler:
-            raise ValueError(
-                'executor = "dask" needs the address of a scheduler: scheduler = "tcp://HOST:8786"'
-            )
-        return self
-
-
 class Settings(_Section):
     """The whole configuration."""
 
@@ -241,7 +221,7 @@ class Settings(_Section):
         """Folder of what workers hand over while a landing runs; one of this warehouse alone."""
         file = self.warehouse_file.absolute()
         mark = hashlib.sha256(os.fsencode(file)).hexdigest()[:8] if self.landing.parts else "parts"
-        return (self.root.absolute() / (self.landing.parts or file.parent)) / f".{file.name}.{mark}"
+        return self.root.absolute() / (self.landing.parts or file.parent) / f".{file.name}.{mark}"
 
     @cached_property
     def label_attributes(self) -> tuple[str, ...]:

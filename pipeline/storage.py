@@ -152,24 +152,6 @@ def _relative(path: Path, root: Path) -> str:
     return "".join(told).replace(os.sep, "/")
 
 
-def signature(path: Path) -> str:
-    """Return what changes when a file is written again: its size, its time and where it lies; "" without one."""
-    try:
-        facts = path.stat()
-    except OSError:
-        return ""
-    return f"{facts.st_size}-{facts.st_mtime_ns}-{facts.st_ino}"
-
-
-def is_plain(path: Path) -> bool:
-    """Return whether a file is stored as it is read, so that it can be read from any byte on."""
-    try:
-        with path.open("rb") as stored:
-            return Content(stored).coding == "plain"
-    except OSError:
-        return False
-
-
 def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes as stored, in hex."""
     with path.open("rb") as file:

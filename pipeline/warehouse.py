@@ -103,9 +103,9 @@ class Warehouse:
         return int(told[0]) if told else 0
 
     def fill(self, table: Table, name: str, **parameters: Any) -> int:
-        """Append the rows of a select that is kept in `pipeline/sql/<name>.sql`, unchecked; return how many."""
+        """Append the rows of a select kept in `pipeline/sql/<name>.sql`, unchecked; return how many."""
         told = self._connection.execute(
-            f"insert into {table.name} by name {sql(name)}",  # noqa: S608
+            f"insert into {table.name} by name {sql(name)}",
             parameters,
         ).fetchone()
         return int(told[0]) if told else 0

@@ -10,9 +10,10 @@ from pipeline.errors import SourceError
 from pipeline.executors import lost
 from pipeline.intake.decoding import DecodeOptions
 from pipeline.intake.manifest import Key
-from pipeline.intake.parts import Piece, Read, pieces_of, read_piece
+from pipeline.intake.parts import CHANGED, Piece, Read, pieces_of, read_piece
+from pipeline.intake.stored import signature
 from pipeline.settings import Source
-from pipeline.storage import StoredFile, signature
+from pipeline.storage import StoredFile
 
 _AHEAD = 256
 """Pieces that are read or wait to be landed: a few gigabytes of input, a tenth of that as parts."""
@@ -51,7 +52,7 @@ class ReadAhead:
         finally:
             self.drop(source, file)
         if signature(file.path) != pieces[0].signature:
-            raise SourceError("changed_while_read", "The file changed while it was read.", "Land again.")
+            raise SourceError(*CHANGED)
 
     def drop(self, source: Source, file: StoredFile) -> None:
         """Forget a file: it is landed, or need not be."""

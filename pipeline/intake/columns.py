@@ -1,7 +1,7 @@
 """From places in a block of a dump to columns of raw.span: the same values that the exact decoder gives.
 
-Plain text and whole numbers are taken as they lie; every other value is read once for all spans that share its
-bytes, by the readers of the exact decoder. A span that could come out differently is left to it.
+Plain text and whole numbers are taken as they lie; every other value is read once for all spans that share
+its bytes, by the readers of the exact decoder. A span that could come out differently is left to it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from pipeline.intake import readers, scan, span_fields
+from pipeline.intake import readers, span_fields
+from pipeline.intake import scan_values as at
 from pipeline.intake.attributes import COUNTS, FLAT_PREFIX, Rules
 from pipeline.intake.gather import gathered
 from pipeline.intake.readers import SpanError
@@ -96,9 +97,9 @@ class ValueReader:
         self._numeric = {name for name, dtype in columns.items() if dtype != pl.String}
         self._cache: dict[tuple[str, str, bool], dict[bytes, Any]] = {}
 
-    def read(self, data: Array, found: scan.Found, spans: int, hits: int, notes: Notes) -> Columns:
+    def read(self, data: Array, found: at.Found, spans: int, hits: int, notes: Notes) -> Columns:
         """Return the columns that attributes feed, and `kind`, `status`, `sampling_threshold`."""
-        columns = Columns({}, {}, found.spans[:spans, scan.IN_DOUBT] != 0)
+        columns = Columns({}, {}, found.spans[:spans, at.IN_DOUBT] != 0)
         by_column: dict[str, list[tuple[int, _Hits, str, Callable[[Any], Any]]]] = {}
         for number, taken in _by_key(found.hits[:hits]):
             name, rules = self._meaning(number)
@@ -123,7 +124,7 @@ class ValueReader:
             return columns.numbers.setdefault(column, Numbers(spans))
         return columns.texts.setdefault(column, Slices(spans))
 
-    def _fill(
+    def _fill(  # noqa: PLR0913, PLR0917 - all that a value depends on
         self, target: Slices | Numbers, column: str, data: Array, taken: _Hits, name: str,
         read: Callable[[Any], Any], notes: Notes, doubt: Array,
     ) -> None:  # fmt: skip
@@ -134,7 +135,7 @@ class ValueReader:
         else:
             _write_numbers(target, taken.rows[as_is], taken.number[as_is], column, doubt)
         for is_plain in (True, False):
-            rest = ~as_is & ((taken.form == scan.PLAIN) == is_plain)
+            rest = ~as_is & ((taken.form == at.PLAIN) == is_plain)
             if not rest.any():
                 continue
             cache = self._cache.setdefault((name, column, is_plain), {})
@@ -164,9 +165,9 @@ def _by_key(hits: Array) -> Iterator[tuple[int, _Hits]]:
 def _as_they_lie(read: Callable[[Any], Any], taken: _Hits) -> Array:
     """Return which values need no reading: plain text where text is wanted, numbers where a count is."""
     if read is readers.text:
-        return taken.form == scan.PLAIN
+        return np.asarray(taken.form == at.PLAIN)
     if read is readers.count:
-        return (taken.form == scan.NUMBER) & (taken.number <= readers.MAX_COUNT)
+        return np.asarray((taken.form == at.NUMBER) & (taken.number <= readers.MAX_COUNT))
     return np.zeros(len(taken.rows), np.bool_)
 
 
@@ -184,10 +185,10 @@ def _write_numbers(target: Numbers, rows: Array, values: Array, column: str, dou
 
 
 def _mask(codes: Array, flags: list[bool]) -> Array:
-    return np.array(flags, np.bool_)[codes]
+    return np.asarray(np.array(flags, np.bool_)[codes])
 
 
-def _decoded(
+def _decoded(  # noqa: PLR0913, PLR0917 - all that a value depends on
     data: Array, first: Array, last: Array, name: str, read: Callable[[Any], Any], is_plain: bool,
     cache: dict[bytes, Any],
 ) -> tuple[Array, list[Any]]:  # fmt: skip
@@ -228,9 +229,9 @@ def _threshold(item: bytes) -> str | None:
 
 
 _FIELDS: dict[int, tuple[str, tuple[tuple[str, int, Callable[[Any], Any]], ...]]] = {
-    scan.KIND: ("", (("kind", 0, _kind),)),
-    scan.STATUS: ("", (("status", 0, _status),)),
-    scan.TRACE_STATE: ("", (("sampling_threshold", 0, _threshold),)),
+    at.KIND: ("", (("kind", 0, _kind),)),
+    at.STATUS: ("", (("status", 0, _status),)),
+    at.TRACE_STATE: ("", (("sampling_threshold", 0, _threshold),)),
 }
 """Fields of a span that are read like attributes; their readers take JSON."""
 

@@ -1,4 +1,4 @@
-"""Trace dumps to frames of raw.span at speed: what the scan is sure of by columns, the rest by the exact decoder."""
+"""Trace dumps to frames of raw.span at speed: by columns what the scan is sure of, one by one the rest."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -9,10 +9,12 @@ import polars as pl
 import pyarrow as pa
 
 from pipeline.intake import scan, span_fields
+from pipeline.intake import scan_values as at
 from pipeline.intake.blocks import BLOCK_BYTES, Block
-from pipeline.intake.columns import Columns, Notes, Slices, ValueReader, starts_with_flat_prefix
+from pipeline.intake.columns import Columns, Notes, ValueReader, starts_with_flat_prefix
 from pipeline.intake.decoding import SPAN_COLUMNS, Batch, DecodeOptions, Decoder
 from pipeline.intake.gather import gathered
+from pipeline.intake.json_scan import PADDING, names_of
 from pipeline.intake.readers import MAX_TEXT, SpanError
 from pipeline.intake.recount import estimates
 from pipeline.intake.span_texts import TEXT_NAMES
@@ -63,9 +65,9 @@ class _BlockDecoder:
     def __init__(self, options: DecodeOptions) -> None:
         self.exact = Decoder(options)
         self.values = ValueReader(self.exact.rules, self.exact.column_types)
-        self.names = scan.names_of([*self.exact.rules, *TEXT_NAMES])
+        self.names = names_of([*self.exact.rules, *TEXT_NAMES])
         self.wanted = len(self.exact.rules)
-        self.found = scan.room(BLOCK_BYTES)
+        self.found = at.room(BLOCK_BYTES)
         self.framer = Framer()
         self.line = 0
         self.groups: dict[tuple[bytes, bytes], _Group] = {}
@@ -83,20 +85,22 @@ class _BlockDecoder:
             self.line += 1
             yield self.exact.take()._replace(lines=1)
             return
-        data, at = np.frombuffer(block.data + scan.PADDING, np.uint8), 0
-        while at < len(block.data):
-            at, spans, hits, groups, lines = scan.scan(data, at, *self.names, self.wanted, *self.found)
+        data, place = np.frombuffer(block.data + PADDING, np.uint8), 0
+        while place < len(block.data):
+            place, spans, hits, groups, lines = scan.scan(data, place, *self.names, self.wanted, *self.found)
             yield self._batch(block, data, spans, hits, groups, lines)
             self.line += lines
 
-    def _batch(self, block: Block, data: Array, spans: int, hits: int, groups: int, lines: int) -> Batch:
-        """Return the spans of a scan; those in doubt and the lines that were not taken are read one by one."""
+    def _batch(  # noqa: PLR0913, PLR0917 - what a scan returns
+        self, block: Block, data: Array, spans: int, hits: int, groups: int, lines: int
+    ) -> Batch:
+        """Return the spans of a scan; those in doubt and the lines not taken are read one by one."""
         known = [self._group(block.data, row) for row in self.found.groups[:groups].tolist()]
-        of_span = self.found.spans[:spans, scan.GROUP]
+        of_span = self.found.spans[:spans, at.GROUP]
         unread = np.array([not group.is_read for group in known], np.bool_)
         if unread.any():
-            self.found.lines[self.found.spans[:spans, scan.LINE][unread[of_span]], 2] = 0
-        taken = self.found.lines[self.found.spans[:spans, scan.LINE], 2] == 1
+            self.found.lines[self.found.spans[:spans, at.LINE][unread[of_span]], 2] = 0
+        taken = self.found.lines[self.found.spans[:spans, at.LINE], 2] == 1
         notes = Notes(len(data))
         columns = self.values.read(data, self.found, spans, hits, notes)
         self._doubt(columns, known, data, spans)
@@ -123,11 +127,11 @@ class _BlockDecoder:
     def _doubt(self, columns: Columns, known: list[_Group], data: Array, spans: int) -> None:
         """Mark the spans whose text may have to be counted, and those whose attributes have other names."""
         table = self.found.spans[:spans]
-        groups = table[:, scan.GROUP]
+        groups = table[:, at.GROUP]
         if known:
             columns.doubt[:] |= np.array([group.in_doubt for group in known], np.bool_)[groups]
-        columns.doubt[:] |= starts_with_flat_prefix(data, table[:, scan.NAME_FIRST], table[:, scan.NAME_LAST])
-        with_text = np.flatnonzero((table[:, scan.HAS_TEXT] == 1) & ~columns.doubt)
+        columns.doubt[:] |= starts_with_flat_prefix(data, table[:, at.NAME_FIRST], table[:, at.NAME_LAST])
+        with_text = np.flatnonzero((table[:, at.HAS_TEXT] == 1) & ~columns.doubt)
         if len(with_text):
             may = np.array([group.may_estimate for group in known], np.bool_)[groups[with_text]]
             columns.doubt[with_text[may | self._wants(columns, with_text)]] = True
@@ -135,7 +139,7 @@ class _BlockDecoder:
     def _wants(self, columns: Columns, rows: Array) -> Array:
         """Return which rows may want a count of their text: a usage that is absent, or in part."""
         given, made = (_has_count(columns, name)[rows] for name in ("input_tokens", "output_tokens"))
-        return ~(given & made)
+        return np.asarray(~(given & made))
 
     def _add_lines(self, block: Block, lines: int) -> None:
         """Read the lines that the scan did not take, each in its place between the others."""
@@ -163,33 +167,33 @@ class _BlockDecoder:
 
     def _add_span(self, block: Block, span: int, known: list[_Group]) -> None:
         row = self.found.spans[span].tolist()
-        first = int(self.found.lines[row[scan.LINE], 0])
-        line = Line(self.line + row[scan.LINE] + 1, block.byte_offset + first, b"", 0)
-        group = known[row[scan.GROUP]]
-        told = read_span(block.data[row[scan.FIRST] : row[scan.LAST]])
-        self.exact.add(line, row[scan.POSITION], Found(told, group.scope, group.resource))
+        first = int(self.found.lines[row[at.LINE], 0])
+        line = Line(self.line + row[at.LINE] + 1, block.byte_offset + first, b"", 0)
+        group = known[row[at.GROUP]]
+        told = read_span(block.data[row[at.FIRST] : row[at.LAST]])
+        self.exact.add(line, row[at.POSITION], Found(told, group.scope, group.resource))
 
     def _frame(
         self, data: Array, columns: Columns, known: list[_Group], notes: Notes, keep: Array
     ) -> pl.DataFrame:
         """Return the rows of the spans that are to be kept."""
         table, ids = self.found.spans[keep], self.found.ids[keep]
-        groups = table[:, scan.GROUP]
+        groups = table[:, at.GROUP]
         texts = {name: (slices.first[keep], slices.last[keep]) for name, slices in columns.texts.items()}
         self._surround(texts, known, groups, notes)
-        first = table[:, scan.NAME_FIRST]
-        texts["name"] = first, np.minimum(table[:, scan.NAME_LAST], first + MAX_TEXT)
-        _with_words(texts, "kind", span_fields.KINDS, table[:, scan.KIND_CODE], notes)
+        first = table[:, at.NAME_FIRST]
+        texts["name"] = first, np.minimum(table[:, at.NAME_LAST], first + MAX_TEXT)
+        _with_words(texts, "kind", span_fields.KINDS, table[:, at.KIND_CODE], notes)
         _with_words(texts, "status", span_fields.STATUSES, np.zeros(len(keep), np.int64), notes)
         texts["labels"] = self._labels(data, texts, notes, len(keep))
         series = {
-            "line": pl.Series(table[:, scan.LINE] + self.line + 1),
-            "position": pl.Series(table[:, scan.POSITION]),
+            "line": pl.Series(table[:, at.LINE] + self.line + 1),
+            "position": pl.Series(table[:, at.POSITION]),
             "trace_id": _fixed(ids[:, :32]),
             "span_id": _fixed(ids[:, 32:48]),
-            "parent_span_id": _fixed(ids[:, 48:], table[:, scan.HAS_PARENT] == 1),
-            "started_at": pl.Series(table[:, scan.STARTED] // 1000),
-            "ended_at": pl.Series(table[:, scan.ENDED] // 1000),
+            "parent_span_id": _fixed(ids[:, 48:], table[:, at.HAS_PARENT] == 1),
+            "started_at": pl.Series(table[:, at.STARTED] // 1000),
+            "ended_at": pl.Series(table[:, at.ENDED] // 1000),
         }
         for name, places in texts.items():
             if not name.startswith("="):
@@ -221,7 +225,8 @@ class _BlockDecoder:
         if not asked:
             first, last = notes.place("{}")
             return np.full(rows, first), np.full(rows, last)
-        codes, values = np.zeros(rows, np.int64), [()]
+        codes: Array = np.zeros(rows, np.int64)
+        values: list[tuple[str | None, ...]] = [()]
         for name in asked:
             packed = pa.array(gathered(data, notes.data, *texts[name]), pa.large_binary()).dictionary_encode()
             mine = packed.indices.fill_null(len(packed.dictionary)).to_numpy(zero_copy_only=False)
@@ -230,8 +235,8 @@ class _BlockDecoder:
             values = [(*values[pair // len(told)], told[pair % len(told)]) for pair in both.tolist()]
         by_key = [dict(zip(asked, value, strict=True)) for value in values]
         written = [self.exact.labels_json([item.get(f"={k}") for k in self.exact.labels]) for item in by_key]
-        first, last = notes.places(written)
-        return first[codes], last[codes]
+        starts, ends = notes.places(written)
+        return starts[codes], ends[codes]
 
 
 def _place(reject: Reject) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 
 @numba.njit(nogil=True, cache=True)
-def _copy(data, notes, first, last, offsets, out):  # type: ignore[no-untyped-def]
+def _copy(data, notes, first, last, offsets, out):
     size = len(data)
     for row in range(len(first)):
         place, start, stop = offsets[row], first[row], last[row]
@@ -21,7 +21,7 @@ def _copy(data, notes, first, last, offsets, out):  # type: ignore[no-untyped-de
 
 
 def gathered(data: np.ndarray, notes: Any, first: np.ndarray, last: np.ndarray) -> pa.Array:
-    """Return the bytes from first to last, row by row, null where first is -1; beyond the data lie the notes."""
+    """Return the bytes from first to last by row, null where first is -1. Behind the data lie the notes."""
     rows = len(first)
     offsets = np.zeros(rows + 1, np.int64)
     np.cumsum(last - first, out=offsets[1:])

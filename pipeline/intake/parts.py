@@ -1,4 +1,4 @@
-"""A piece of a file to Parquet parts: one pure function that any executor can run, on this machine or another."""
+"""A piece of a file to Parquet parts: a pure function that any executor can run, here or elsewhere."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +12,17 @@ from pipeline.intake.blocks import record_start
 from pipeline.intake.decoding import BATCH_ROWS, DecodeOptions
 from pipeline.intake.file_rows import READABLE, read_file
 from pipeline.intake.manifest import QUARANTINE, TABLE_OF_KIND
+from pipeline.intake.stored import is_plain, signature
 from pipeline.provider import Reject
 from pipeline.settings import Source
-from pipeline.storage import StoredFile, is_plain, signature
+from pipeline.storage import StoredFile
 from schemas.tables import Table
 
 _REJECT = {name: QUARANTINE.schema[name] for name in Reject._fields}
+
+
+CHANGED = ("changed_while_read", "The file changed while it was read.", "Land again.")
+"""Code, reason and advice of a file that was written while it was read."""
 
 
 class Piece(NamedTuple):
@@ -41,7 +46,7 @@ class Piece(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Rows of a table in a Parquet file, without the hash of their file; lines count from the piece's start."""
+    """Rows of a table in a Parquet file, without their file's hash; lines count from the piece's start."""
 
     table: str
     path: Path
@@ -63,7 +68,7 @@ class Read(NamedTuple):
 def pieces_of(
     source: Source, file: StoredFile, options: DecodeOptions, folder: Path, name: str
 ) -> list[Piece]:
-    """Return the pieces of a file: one, or many of a large plain dump. They depend on nothing but its size."""
+    """Return the pieces of a file: one, or many of a large plain dump."""
     whole = Piece(source, file, signature(file.path), options, folder, name)
     size = file.size_bytes
     is_dump = source.kind == "traces" and source.format in (None, "otlp_json")
@@ -84,10 +89,10 @@ def read_piece(piece: Piece) -> Read:
     """
     try:
         found = _read(piece)
-        if signature(piece.file.path) != piece.signature:
-            raise SourceError("changed_while_read", "The file changed while it was read.", "Land again.")
     except SourceError as error:
         return Read(refused=(error.code, error.reason, error.advice))
+    if signature(piece.file.path) != piece.signature:
+        return Read(refused=CHANGED)
     return found
 
 
@@ -178,6 +183,6 @@ class _Writer:
         except (OSError, pl.exceptions.ComputeError) as error:
             raise WarehouseError(
                 f"The parts of the landing cannot be written to {path.parent}: {error}. Make room on that "
-                "disk, or see to it that the folder can be written, and run again. The last good state is kept."
+                "disk, or give yourself the right to write there, and run again. The last good state is kept."
             ) from None
         self._parts.append(Part(table.name, path))

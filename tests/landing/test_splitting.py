@@ -1,6 +1,7 @@
 """The same rows whatever reads them: one pass or many pieces, one worker or four, the scan or the exact decoder."""
 
 import gzip
+import hashlib
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from polars.testing import assert_frame_equal
 from assets.bench_data import write_dump
 from pipeline import executors, landing
 from pipeline.errors import TallystickError
-from pipeline.intake import ahead
+from pipeline.intake import ahead, scan
 from pipeline.intake.blocks import read_blocks, record_start
 from pipeline.intake.decoding import Batch, DecodeOptions, decode
 from pipeline.intake.fast_decoding import decode_blocks
@@ -273,3 +274,10 @@ def test_a_cluster_without_an_address_or_behind_a_wrong_one_is_told(
         executors.open_executor(Landing(executor="dask", scheduler="tcp://127.0.0.1:9")),
     ):
         pass
+
+
+def test_the_machine_code_is_built_from_what_is_there() -> None:
+    """What numba keeps of scan.py holds functions of two other files, whose changes it does not see."""
+    folder = Path(scan.__file__).parent
+    sources = b"".join((folder / name).read_bytes() for name in ("json_scan.py", "scan_values.py"))
+    assert hashlib.sha256(sources).hexdigest()[:8] == scan.BUILT_FROM, "put this hash into scan.py"

@@ -46,7 +46,9 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 
 def _landed(folder: Path, how: Landing, progress: Any = None) -> dict[str, list]:
-    settings = Settings(sources=(Source(name="otel", kind="traces", uri="*.jsonl"),), root=folder, landing=how)
+    settings = Settings(
+        sources=(Source(name="otel", kind="traces", uri="*.jsonl"),), root=folder, landing=how
+    )
     with Warehouse.open(None) as warehouse:
         landing.land(settings, warehouse, progress=progress)
         return {name: warehouse.read(BY_NAME[name]).rows() for name in ("raw.span", "raw.file")}
@@ -60,7 +62,9 @@ def test_a_cluster_lands_the_same_rows_and_a_killed_worker_costs_but_time(
     folder = tmp_path / "month"
     folder.mkdir()
     write_dump(folder / "dump.jsonl", 20_000)
-    monkeypatch.setattr(landing.DecodeOptions, "of", lambda _: DecodeOptions(("feature", "team"), (), 50_000, 500_000))
+    monkeypatch.setattr(
+        landing.DecodeOptions, "of", lambda _: DecodeOptions(("feature", "team"), (), 50_000, 500_000)
+    )
     alone = _landed(folder, Landing(workers=1))
     assert len(alone["raw.span"]) == 20_000
     on_cluster = Landing(executor="dask", scheduler=address, parts=str(tmp_path / "shared"))
