@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from pipeline.errors import ConfigError, TallystickError
-from pipeline.settings import Landing
+from pipeline.landing_settings import Landing
 
 _CONNECT_SECONDS = 15
 
@@ -67,7 +67,7 @@ def _dask(address: str | None) -> Iterator[Executor]:
         connect: Any = distributed.Client
     except ImportError:
         raise ConfigError(
-            'executor = "dask" needs Dask, which is not installed. Install it with `pip install distributed`, '
+            'executor = "dask" needs Dask, which is not installed. Run `pip install distributed`, '
             "in one version here and where the workers run."
         ) from None
     try:
@@ -75,7 +75,7 @@ def _dask(address: str | None) -> Iterator[Executor]:
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"There is no Dask scheduler at {address}: {error}. Start one with `dask scheduler`, or correct "
-            "`scheduler` under [landing]."
+            "it under [landing]."
         ) from None
     with client:
         yield client.get_executor()
