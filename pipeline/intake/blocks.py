@@ -5,17 +5,21 @@ from typing import BinaryIO, NamedTuple
 
 from pipeline.storage import MAX_LINE_BYTES, Content, is_json
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 16 << 20
+PADDING = b"\n" * 32
+"""What stands behind the lines: the scan looks at eight bytes together."""
+
+_LOOK = 256 << 10
 
 
 class Block(NamedTuple):
-    """Whole lines; the last one ends with a line feed, even if the file forgot it."""
+    """Whole lines, each with its line feed, even if the file forgot the last one; then PADDING."""
 
     data: bytes
     byte_offset: int
     """Where the block starts in the decompressed bytes."""
     skipped: int = 0
-    """Bytes of the one line of this block, which was too long to read; `data` is then a line feed."""
+    """Bytes of the one line of this block, which was too long to read; `data` is then of no use."""
 
 
 def read_blocks(
@@ -37,16 +41,17 @@ def read_blocks(
                 yield Block(b"\n", offset, skipped)
                 offset, rest = offset + skipped, b""
             continue
-        whole = rest + data[:cut] if rest else data[:cut]
-        if len(rest) + data.index(b"\n") > MAX_LINE_BYTES:
-            first = len(rest) + data.index(b"\n") + 1
-            yield Block(b"\n", offset, first)
-            offset, whole = offset + first, whole[first:]
-        if whole:
-            yield Block(whole, offset)
-        offset, rest = offset + len(whole), data[cut:]
+        first = data.index(b"\n") + 1
+        if len(rest) + first > MAX_LINE_BYTES + 1:
+            yield Block(b"\n", offset, len(rest) + first)
+            offset, rest = offset + len(rest) + first, b""
+        else:
+            first = 0
+        if cut > first:
+            yield Block(b"".join((rest, memoryview(data)[first:cut], PADDING)), offset)
+        offset, rest = offset + len(rest) + cut - first, data[cut:]
     if rest and not (content and content.broken and not is_json(rest)):
-        yield Block(rest + b"\n", offset)
+        yield Block(rest + b"\n" + PADDING, offset)
 
 
 def _skip_line(stream: BinaryIO, left: int | None) -> int:
@@ -70,7 +75,7 @@ def record_start(stream: BinaryIO, first: int, last: int) -> int | None:
     at = first - 1
     while at < last - 1:
         stream.seek(at)
-        data = stream.read(min(BLOCK_BYTES, last - at))
+        data = stream.read(min(_LOOK, last - at))
         if len(data) < 2:
             return None
         places = [place for place in (data.find(b"\n{"), data.find(b"\n[")) if place >= 0]

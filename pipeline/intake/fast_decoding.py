@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from pipeline.intake import scan, span_fields
 from pipeline.intake import scan_values as at
-from pipeline.intake.blocks import BLOCK_BYTES, Block
+from pipeline.intake.blocks import BLOCK_BYTES, PADDING, Block
 from pipeline.intake.columns import Columns, Notes, ValueReader, starts_with_flat_prefix
 from pipeline.intake.decoding import SPAN_COLUMNS, Batch, DecodeOptions, Decoder
 from pipeline.intake.gather import gathered
-from pipeline.intake.json_scan import PADDING, names_of
+from pipeline.intake.json_scan import names_of
 from pipeline.intake.readers import MAX_TEXT, SpanError
 from pipeline.intake.recount import estimates
 from pipeline.intake.span_texts import TEXT_NAMES
@@ -85,8 +85,8 @@ class _BlockDecoder:
             self.line += 1
             yield self.exact.take()._replace(lines=1)
             return
-        data, place = np.frombuffer(block.data + PADDING, np.uint8), 0
-        while place < len(block.data):
+        data, place = np.frombuffer(block.data, np.uint8), 0
+        while place < len(block.data) - len(PADDING):
             place, spans, hits, groups, lines = scan.scan(data, place, *self.names, self.wanted, *self.found)
             yield self._batch(block, data, spans, hits, groups, lines)
             self.line += lines
