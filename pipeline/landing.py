@@ -35,6 +35,9 @@ from schemas.tables import BY_NAME
 log = logging.getLogger(__name__)
 
 _REJECT = {name: QUARANTINE.schema[name] for name in Reject._fields}
+_WAREHOUSE_MEMORY = "512MB"
+"""What DuckDB may hold during a landing: more does not make it faster, and would grow with the input."""
+
 COUNTS = ("rows_read", "rows_kept", "rows_quarantined")
 
 
@@ -59,7 +62,11 @@ def land(
     listed = sorted(_listed(settings, sources, told), key=lambda item: (item[0].name, item[1].uri))
     unlisted = {source.name for source in settings.sources} - set(told)
     tell = Told(progress, listed)
-    with parts_folder(settings.parts_folder) as folder, open_executor(settings.landing) as executor:
+    with (
+        parts_folder(settings.parts_folder) as folder,
+        open_executor(settings.landing) as executor,
+        warehouse.bounded(_WAREHOUSE_MEMORY),
+    ):
         options = DecodeOptions.of(settings)
         expected = [item for item in listed if _is_expected(manifest, *item)]
         ahead = ReadAhead(executor, folder, options, expected)

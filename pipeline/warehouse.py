@@ -81,6 +81,16 @@ class Warehouse:
             raise
         self._connection.execute("commit")
 
+    @contextmanager
+    def bounded(self, memory: str) -> Iterator[None]:
+        """Keep what DuckDB holds below a bound meanwhile; the rest goes to the disk, beside the file."""
+        self._connection.execute("set memory_limit = $memory", {"memory": memory})
+        try:
+            yield
+        finally:
+            with suppress(duckdb.Error):  # after a fatal error the connection is of no use
+                self._connection.execute("reset memory_limit")
+
     def insert(self, table: Table, frame: pl.DataFrame) -> int:
         """Append rows after checking them against the contract; return how many."""
         validate(table, frame)
