@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
@@ -143,16 +144,18 @@ class _Peak:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+        self._look()
 
     def _watch(self) -> None:
         while not self._stop.wait(0.05):
-            held = 0
-            for process in (self._process, *self._process.children(recursive=True)):
-                try:
-                    held += process.memory_info().rss
-                except self._gone:
-                    continue
-            self.seen = max(self.seen, held)
+            self._look()
+
+    def _look(self) -> None:
+        held = 0
+        for process in (self._process, *self._process.children(recursive=True)):
+            with suppress(self._gone):
+                held += process.memory_info().rss
+        self.seen = max(self.seen, held)
 
 
 def _landing(dump: Path, folder: Path) -> int:
