@@ -91,8 +91,8 @@ def _land(
         warehouse.bounded(_WAREHOUSE_MEMORY),
     ):
         options = DecodeOptions.of(settings)
-        expected = [item for item in listed if _is_expected(manifest, *item)]
-        ahead = ReadAhead(executor, folder, options, expected)
+        ahead = ReadAhead(executor, folder, options, listed)
+        ahead.expect([item for item in listed if _is_expected(manifest, *item)])
         known = [(file, manifest.remembered(source, file)) for source, file in listed]
         identified = zip(listed, spool.identify(known), strict=True)
         offered = [Offered(source, *found) for (source, _), found in identified]

@@ -104,9 +104,11 @@ def signature(file: StoredFile) -> str:
             facts = file.path.stat()
             return f"{facts.st_size}-{facts.st_mtime_ns}-{facts.st_ino}"
         is_held = (file.remote and file.remote.etag) or (file.path and file.path.exists())
-        return "" if is_held or look_again(file) == file else "changed"
+        now = file if is_held else look_again(file)
     except OSError:
         return "gone"
+    is_same = (now.size_bytes, now.modified_at) == (file.size_bytes, file.modified_at)
+    return "" if is_same else "changed"
 
 
 def look_again(file: StoredFile) -> StoredFile:

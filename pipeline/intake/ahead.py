@@ -20,11 +20,14 @@ _AHEAD = 256
 
 
 class ReadAhead:
-    """The pieces of the files that are expected to be new, and of those that turn out to be."""
+    """The pieces of the files that are expected to be new, and of those that turn out to be.
+
+    Make it before files are hashed.
+    """
 
     def __init__(
         self, executor: Executor, folder: Path, options: DecodeOptions,
-        expected: Iterable[tuple[Source, StoredFile]],
+        listed: Iterable[tuple[Source, StoredFile]],
     ) -> None:  # fmt: skip
         self._executor = executor
         self._folder = folder
@@ -33,7 +36,10 @@ class ReadAhead:
         self._running: dict[str, Future[Read]] = {}
         self._started: set[str] = set()
         self._upcoming: Iterator[Piece] = iter(())
-        self.expect(expected)
+        self._signatures = {
+            (source.name, file.uri): "" if file.remote else signature(file) for source, file in listed
+        }
+        """Taken before files are hashed, so that what is read are the bytes that were hashed."""
 
     def expect(self, files: Iterable[tuple[Source, StoredFile]]) -> None:
         """Read files, in this order, when those that were expected before are being read."""
@@ -70,7 +76,8 @@ class ReadAhead:
         key = source.name, file.uri
         if key not in self._pieces:
             name = hashlib.sha256("\0".join(key).encode()).hexdigest()[:16]
-            self._pieces[key] = pieces_of(source, file, self._options, self._folder, name)
+            whole = Piece(source, file, self._signatures[key], self._options, self._folder, name)
+            self._pieces[key] = pieces_of(whole)
         return self._pieces[key]
 
     def _fill(self) -> None:

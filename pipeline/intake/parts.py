@@ -36,6 +36,7 @@ class Piece(NamedTuple):
     source: Source
     file: StoredFile
     signature: str
+    """Of the file, before it was hashed."""
     options: DecodeOptions
     folder: Path
     name: str
@@ -90,23 +91,18 @@ def parts_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def pieces_of(
-    source: Source, file: StoredFile, options: DecodeOptions, folder: Path, name: str
-) -> list[Piece]:
-    """Return the pieces of a file: one, or many of a large plain OTLP/JSON dump.
+def pieces_of(whole: Piece) -> list[Piece]:
+    """Return the pieces of a whole file: one, or many of a large plain OTLP/JSON dump.
 
     Raises:
         StorageError: the place of an object cannot be read.
     """
-    mark = "" if file.remote else signature(file)
-    whole = Piece(source, file, mark, options, folder, name)
-    size = file.size_bytes
-    if source.kind != "traces" or size < 2 * options.piece_bytes or not _starts_anywhere(source, file):
+    size, step = whole.file.size_bytes, whole.options.piece_bytes
+    if whole.source.kind != "traces" or size < 2 * step or not _starts_anywhere(whole.source, whole.file):
         return [whole]
-    starts = range(0, size, options.piece_bytes)
     return [
-        whole._replace(name=f"{name}-{number:05}", first=first, last=min(first + options.piece_bytes, size))
-        for number, first in enumerate(starts)
+        whole._replace(name=f"{whole.name}-{number:05}", first=first, last=min(first + step, size))
+        for number, first in enumerate(range(0, size, step))
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipeline import landing
 from pipeline.errors import ConfigError
 from pipeline.landing import LandingSummary, land
 from pipeline.settings import Settings, Source
@@ -55,6 +56,28 @@ def test_files_are_landed_with_their_manifest(
         "raw.usage": 0, "raw.cost": 0, "raw.invoice": 0, "raw.request": 0,
     }  # fmt: skip
     assert summary.text() == "otel (traces): 1 new; 3 records read, 2 kept, 1 in quarantine"
+
+
+def test_a_file_written_between_hashing_and_reading_is_set_aside_and_lands_the_next_time(
+    traces: Path, landed: Callable, warehouse: Warehouse, line: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (traces / "a.jsonl").write_bytes(line(1))
+    landed()
+    hashed = landing.owners
+
+    def written(*known: Any) -> Any:
+        (traces / "a.jsonl").write_bytes(line(3))
+        return hashed(*known)
+
+    (traces / "a.jsonl").write_bytes(line(2))  # of the same size, so that nothing is read ahead
+    with monkeypatch.context() as patch:
+        patch.setattr(landing, "owners", written)
+        landed()
+    assert warehouse.read(QUARANTINE)["code"].to_list() == ["changed_while_read"]
+    assert _tokens(warehouse) == []
+    landed()
+    assert _tokens(warehouse) == [3]
+    assert warehouse.read(QUARANTINE).is_empty()
 
 
 def test_landing_again_changes_nothing(
