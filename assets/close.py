@@ -17,8 +17,8 @@ from pipeline.copies import copy_month
 from pipeline.edges import neighbours
 from pipeline.errors import BalanceError, StorageError, TallystickError
 from pipeline.exports import export_tables, recover, swap, write_texts
-from pipeline.landing import LandingSummary
 from pipeline.landing import land as land_files
+from pipeline.landing_progress import LandingSummary
 from pipeline.meters import Meters, meter
 from pipeline.models import with_model
 from pipeline.month import Registries, drift_rules, month_tables

@@ -8,10 +8,9 @@ import dagster as dg
 from assets import close
 from assets.jobs import JOBS, SCHEDULES
 from assets.month import month_assets
-from assets.raw import landing_assets, source_specs
+from assets.raw import Land, landing_assets, source_specs
 from assets.report import published_assets
 from assets.resources import Configuration
-from pipeline.landing import LandingSummary
 from pipeline.period import Month
 from pipeline.settings import Settings
 
@@ -19,7 +18,7 @@ from pipeline.settings import Settings
 def build_defs(
     config_path: Path | None = None,
     *,
-    land: Callable[[Settings], LandingSummary] = close.land,
+    land: Land = close.land,
     reconcile: Callable[[Settings, Month], close.Reconciled] = close.reconcile,
     publish: Callable[[Settings, Month], close.Published] = close.publish,
 ) -> dg.Definitions:

@@ -1,12 +1,13 @@
 """Landing: from the files of the sources to the raw tables, all in one step that reads each file once."""
 
+import time
 from collections.abc import Callable, Iterator
 
 import dagster as dg
 
 from assets.factory import OWNERS, POOL, key_of, table_spec
 from assets.resources import Configuration
-from pipeline.landing import LandingSummary
+from pipeline.landing_progress import LandingSummary, Progress
 from pipeline.settings import Settings
 from schemas.tables import TABLES
 
@@ -45,17 +46,37 @@ def _sources_of(table: str) -> list[dg.AssetKey]:
     return [dg.AssetKey(["source", kind]) for kind in kinds]
 
 
-def landing_assets(land: Callable[[Settings], LandingSummary]) -> dg.AssetsDefinition:
+Land = Callable[[Settings, Progress | None], LandingSummary]
+"""Brings what is new in the sources into the raw tables, and tells how many bytes are done."""
+
+_TELL_SECONDS = 10.0
+
+
+def landing_assets(land: Land) -> dg.AssetsDefinition:
     """Return the raw tables, filled by one call that lands what is new."""
 
     @dg.multi_asset(name="land", specs=[table_spec(t, _sources_of(t.name)) for t in RAW], pool=POOL)
     def _land(
         context: dg.AssetExecutionContext, configuration: Configuration
     ) -> Iterator[dg.MaterializeResult]:
-        summary = land(configuration.settings())
+        summary = land(configuration.settings(), _logged(context.log.info))
         context.log.info(f"{sum(summary.rows.values()):,} rows are landed")
         for table in RAW:
             metadata = {"dagster/row_count": summary.rows[table.name]}
             yield dg.MaterializeResult(asset_key=key_of(table.name), metadata=metadata)
 
     return _land
+
+
+def _logged(log: Callable[[str], None]) -> Progress:
+    """Return what writes the progress to the log of a run: every ten seconds, and at the end."""
+    last = time.monotonic()
+
+    def tell(name: str, done: int, whole: int) -> None:
+        nonlocal last
+        if time.monotonic() - last < _TELL_SECONDS and done < whole:
+            return
+        last = time.monotonic()
+        log(f"{name}: {done / 1e6:,.1f} of {whole / 1e6:,.1f} MB are landed")
+
+    return tell

@@ -30,7 +30,9 @@ FREE_BYTES = 64 * 1024 * 1024
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _FEED = {"plain": 1 << 20, "gzip": 16 << 10, "zstd": 2 << 10}
 """Stored bytes fed at once: the worst ratios, 1,032 and 32,768, then yield 16 and 64 MiB."""
-_HEAD_BYTES = 64 * 1024
+
+HEAD_BYTES = 64 * 1024
+"""So much is looked at to tell a format."""
 
 
 class Line(NamedTuple):
@@ -58,7 +60,7 @@ class Content(io.RawIOBase):
         self.stored_bytes = 0
         self.bytes_out = 0
         self._head = head = stored.read(4)
-        self._coding = "gzip" if head[:2] == _GZIP else "zstd" if _is_zstd(head) else "plain"
+        self.coding = "gzip" if head[:2] == _GZIP else "zstd" if _is_zstd(head) else "plain"
 
     def readable(self) -> bool:
         """Always."""
@@ -81,7 +83,7 @@ class Content(io.RawIOBase):
         return self._digest.hexdigest()
 
     def _take(self) -> bytes:
-        data, self._head = self._head + self._stored.read(_FEED[self._coding]), b""
+        data, self._head = self._head + self._stored.read(_FEED[self.coding]), b""
         self._digest.update(data)
         self.stored_bytes += len(data)
         return data
@@ -90,9 +92,9 @@ class Content(io.RawIOBase):
         data = self._take()
         if not data:
             if self._codec is not None:
-                self.broken = f"the {self._coding} data stops in the middle after {self.stored_bytes} bytes"
+                self.broken = f"the {self.coding} data stops in the middle after {self.stored_bytes} bytes"
             return False
-        ready = data if self._coding == "plain" else self._inflate(data)
+        ready = data if self.coding == "plain" else self._inflate(data)
         self.bytes_out += len(ready)
         if self.bytes_out > FREE_BYTES + MAX_RATIO * self.stored_bytes:
             self.broken = f"{self.stored_bytes} stored bytes grew to more than {MAX_RATIO} times their size"
@@ -106,13 +108,13 @@ class Content(io.RawIOBase):
             while data:
                 if self._codec is None:
                     data = data.lstrip(b"\0") if self.bytes_out or parts else data
-                    self._codec = _codec(self._coding) if data else None
+                    self._codec = _codec(self.coding) if data else None
                     continue
                 parts.append(self._codec.decompress(data))
                 data = self._codec.unused_data if self._codec.eof else b""
                 self._codec = None if self._codec.eof else self._codec
         except (zlib.error, zstandard.ZstdError):
-            self.broken = f"the {self._coding} data is damaged within its first {self.stored_bytes} bytes"
+            self.broken = f"the {self.coding} data is damaged within its first {self.stored_bytes} bytes"
         return b"".join(parts)
 
 
@@ -135,7 +137,7 @@ def open_content(file: StoredFile | Path) -> Iterator[tuple[Content, io.Buffered
         yield content, io.BufferedReader(content, 1 << 20)
 
 
-def read_head(file: StoredFile | Path, size: int = _HEAD_BYTES) -> bytes:
+def read_head(file: StoredFile | Path, size: int = HEAD_BYTES) -> bytes:
     """Return the first decompressed bytes of a file."""
     with open_content(file) as (_, stream):
         return stream.read(size)
@@ -153,7 +155,7 @@ def read_lines(content: Content, stream: io.BufferedReader) -> Iterator[Line]:
         if size > MAX_LINE_BYTES and not data.endswith(b"\n"):
             size += skip_line(stream)
             data = b""
-        elif content.broken and not data.endswith(b"\n") and not _is_json(data):
+        elif content.broken and not data.endswith(b"\n") and not is_json(data):
             return
         if number == 1:
             data = data.removeprefix(b"\xef\xbb\xbf")
@@ -161,7 +163,8 @@ def read_lines(content: Content, stream: io.BufferedReader) -> Iterator[Line]:
         offset += size
 
 
-def _is_json(data: bytes) -> bool:
+def is_json(data: bytes) -> bool:
+    """Return whether bytes are JSON, of any shape."""
     try:
         msgspec.json.decode(data, type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError):

@@ -5,16 +5,17 @@ in which they were listed. A file that disappears keeps its rows: exports are hi
 """
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from pipeline.errors import BalanceError, ConfigError, SourceError
+from pipeline.executors import open_executor
+from pipeline.intake.ahead import ReadAhead
 from pipeline.intake.decoding import DecodeOptions
-from pipeline.intake.file_rows import read_file
+from pipeline.intake.file_rows import READABLE
 from pipeline.intake.manifest import (
     QUARANTINE,
     TABLE_OF_KIND,
@@ -24,62 +25,26 @@ from pipeline.intake.manifest import (
     owners,
     pulled_at,
 )
+from pipeline.intake.parts import parts_folder
 from pipeline.intake.spool import Spool
+from pipeline.landing_progress import LandingSummary, Progress, SourceSummary, Told
 from pipeline.provider import Reject
 from pipeline.settings import Settings, Source
 from pipeline.storage import list_files
-from pipeline.stored import Ignored
+from pipeline.stored import StoredFile
 from pipeline.warehouse import Warehouse
+from schemas.tables import BY_NAME
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[str, int, int], None]
-"""Called with the name of a source, the files that are done and the files that there are."""
 
 _REJECT = {name: QUARANTINE.schema[name] for name in Reject._fields}
 OF_THE_MOMENT = ("changed_while_read", "unreadable_file")
 """Reasons that say nothing of what a file holds."""
 
+_WAREHOUSE_MEMORY = "512MB"
+"""What DuckDB may hold during a landing: more does not make it faster, and would grow with the input."""
+
 COUNTS = ("rows_read", "rows_kept", "rows_quarantined")
-
-
-@dataclass
-class SourceSummary:
-    """What became of a source in one landing."""
-
-    name: str
-    kind: str
-    files: Counter[str] = field(default_factory=Counter)
-    """Files by what became of them: new, unchanged, duplicate, replaced, gone (rows are kept)."""
-    rows: Counter[str] = field(default_factory=Counter)
-    """Records of the files that were read now: rows_read, rows_kept, rows_quarantined."""
-    ignored: tuple[Ignored, ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether its uri matched no file."""
-        return not any(count for what, count in self.files.items() if what != "gone")
-
-    def text(self) -> str:
-        """Return a line for people."""
-        files = ", ".join(f"{count} {what}" for what, count in sorted(self.files.items())) or "no file"
-        told = f"{self.name} ({self.kind}): {files}"
-        if read := self.rows["rows_read"]:
-            told += f"; {read:,} records read, {self.rows['rows_kept']:,} kept"
-            told += f", {self.rows['rows_quarantined']:,} in quarantine"
-        return told + "".join(f"\n  not read: {name}: {why}" for name, why in self.ignored)
-
-
-@dataclass(frozen=True)
-class LandingSummary:
-    """What a landing did, source by source, and the size of every raw table after it."""
-
-    sources: tuple[SourceSummary, ...]
-    rows: dict[str, int]
-
-    def text(self) -> str:
-        """Return a few lines for people."""
-        return "\n".join(source.text() for source in self.sources) or "There is no source to land."
 
 
 def land(
@@ -99,8 +64,13 @@ def land(
     if only is not None and not sources:
         known = ", ".join(source.name for source in settings.sources) or "none"
         raise ConfigError(f"There is no source '{only}'. Sources of the configuration: {known}.")
-    with Spool(settings.warehouse_file.with_name(f".{settings.warehouse_file.name}.spool")) as spool:
+    with Spool(_spool_folder(settings)) as spool:
         return _land(settings, warehouse, sources, spool, progress)
+
+
+def _spool_folder(settings: Settings) -> Path:
+    file = settings.warehouse_file.absolute()  # workers may have other working folders
+    return file.with_name(f".{file.name}.spool")
 
 
 def _land(
@@ -112,37 +82,49 @@ def _land(
 ) -> LandingSummary:
     manifest = Manifest(warehouse)
     told = {source.name: SourceSummary(source.name, source.kind) for source in sources}
-    listed = _offered(settings, sources, told, manifest, spool)
-    offered = sorted(listed, key=lambda item: item.key)
+    listed = sorted(_listed(settings, sources, told), key=lambda item: (item[0].name, item[1].uri))
     unlisted = {source.name for source in settings.sources} - set(told)
-    landing = _Landing(settings, warehouse, manifest, offered, unlisted)
-    for done, item in enumerate(landing.in_order(), start=1):
-        what, counts = landing.take(item)
-        told[item.source.name].files[what] += 1
-        told[item.source.name].rows.update(counts)
-        if progress:
-            progress(item.source.name, done, len(offered))
+    tell = Told(progress, listed)
+    with (
+        parts_folder(settings.parts_folder) as folder,
+        open_executor(settings.landing) as executor,
+        warehouse.bounded(_WAREHOUSE_MEMORY),
+    ):
+        options = DecodeOptions.of(settings)
+        ahead = ReadAhead(executor, folder, options, listed)
+        ahead.expect([item for item in listed if _is_expected(manifest, *item)])
+        known = [(file, manifest.remembered(source, file)) for source, file in listed]
+        identified = zip(listed, spool.identify(known), strict=True)
+        offered = [Offered(source, *found) for (source, _), found in identified]
+        landing = _Landing(settings, warehouse, manifest, offered, unlisted, ahead, tell)
+        ahead.expect(landing.objects())
+        for item in landing.in_order():
+            what, counts = landing.take(item)
+            told[item.source.name].files[what] += 1
+            told[item.source.name].rows.update(counts)
+            tell.file(item)
     for name, _ in set(manifest.rows) - {item.key for item in offered}:
         if name in told:
             told[name].files["gone"] += 1
     return LandingSummary(tuple(told.values()), _sizes(manifest))
 
 
-def _offered(
-    settings: Settings,
-    sources: Iterable[Source],
-    told: dict[str, SourceSummary],
-    manifest: Manifest,
-    spool: Spool,
-) -> Iterator[Offered]:
+def _listed(
+    settings: Settings, sources: Iterable[Source], told: dict[str, SourceSummary]
+) -> Iterator[tuple[Source, StoredFile]]:
     for source in sources:
         listing = list_files(settings.root, source.uri, settings.s3.endpoint_url)
         told[source.name].ignored = tuple(listing.ignored)
         for name, why in listing.ignored:
             if not why.startswith("hidden"):
                 log.warning("%s is not read: %s.", name, why)
-        known = [(file, manifest.remembered(source, file)) for file in listing.files]
-        yield from (Offered(source, *identified) for identified in spool.identify(known))
+        yield from ((source, file) for file in listing.files)
+
+
+def _is_expected(manifest: Manifest, source: Source, file: StoredFile) -> bool:
+    """Whether a local file looks new before it is hashed: it is read meanwhile, in vain if it was renamed."""
+    row = manifest.rows.get((source.name, file.uri))
+    return file.remote is None and (row is None or row["size_bytes"] != file.size_bytes)
 
 
 def _sizes(manifest: Manifest) -> dict[str, int]:
@@ -153,16 +135,22 @@ def _sizes(manifest: Manifest) -> dict[str, int]:
     return sizes
 
 
+def _is_same(old: dict[str, Any], row: dict[str, Any]) -> bool:
+    return all(old.get(name) == row[name] for name in ("file_id", "kind", "decoder"))
+
+
 class _Landing:
     """One run over all files: what is wanted is known before the first file is touched."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a run consists of
         self,
         settings: Settings,
         warehouse: Warehouse,
         manifest: Manifest,
         offered: list[Offered],
         unlisted: set[str],
+        ahead: ReadAhead,
+        tell: Told,
     ) -> None:
         self.settings = settings
         self.warehouse = warehouse
@@ -170,17 +158,32 @@ class _Landing:
         self.offered = offered
         self.keys = {item.key for item in offered}
         self.wanted = owners(offered, manifest, unlisted)
-        self.options = DecodeOptions.of(settings)
+        self.ahead = ahead
+        self.tell = tell
 
     def in_order(self) -> list[Offered]:
         """Return owners of content before those that repeat it."""
         return sorted(self.offered, key=lambda item: (self.wanted[item.content] != item.key, item.key))
 
+    def objects(self) -> list[tuple[Source, StoredFile]]:
+        """Return the objects of S3 that will be read, now that it is known where their copies lie."""
+        return [
+            (item.source, item.file) for item in self.in_order() if item.file.remote and self._is_read(item)
+        ]
+
+    def _is_read(self, item: Offered) -> bool:
+        """Whether a file has to be read, and can be."""
+        old, row = self.manifest.rows.get(item.key, {}), self._row(item)
+        is_landed = _is_same(old, row) and not old["duplicate_of"]
+        return not (row["duplicate_of"] or is_landed or item.error)
+
     def take(self, item: Offered) -> tuple[str, dict[str, int]]:
         """Bring one file in; return what became of it and the counts of its records, if it was read."""
         old = self.manifest.rows.get(item.key, {})
         row = self._row(item)
-        is_same = all(old.get(name) == row[name] for name in ("file_id", "kind", "decoder"))
+        is_same = _is_same(old, row)
+        if not self._is_read(item):
+            self.ahead.drop(item.source, item.file)
         if row["duplicate_of"]:
             row["format"] = self.manifest.rows[self.wanted[item.content]]["format"]
             if not is_same or any(old[name] != row[name] for name in ("duplicate_of", "format", "version")):
@@ -223,14 +226,19 @@ class _Landing:
         }
 
     def _land(self, item: Offered, row: dict[str, Any]) -> dict[str, Any]:
+        if item.error:
+            raise SourceError("unreadable_file", f"The file cannot be opened: {item.error}.", READABLE)
         self._make_room(item)
-        table = TABLE_OF_KIND[item.source.kind]
-        row = dict(row)
-        for piece in read_file(item, self.options):
-            row["rows_kept"] += self.warehouse.insert(table, piece.rows) if piece.rows.height else 0
-            row["rows_quarantined"] += self._quarantine(item, piece.rejects)
-            row["rows_read"] += piece.read
-            row["format"] = piece.format if piece.format != "unknown" else row["format"]
+        row, lines = dict(row), 0
+        for piece, found in self.ahead.results(item.source, item.file):
+            for part in found.parts:
+                rows = self.warehouse.load(BY_NAME[part.table], part.path, item.file_id, lines)
+                row["rows_quarantined" if part.table == QUARANTINE.name else "rows_kept"] += rows
+                part.path.unlink(missing_ok=True)
+            lines += found.lines
+            row["rows_read"] += found.read
+            row["format"] = found.format if found.format != "unknown" else row["format"]
+            self.tell.piece(item, piece.size_bytes)
         if row["rows_read"] != row["rows_kept"] + row["rows_quarantined"]:
             raise BalanceError(
                 f"{item.file.uri}: {row['rows_read']} records read, but {row['rows_kept']} kept and "

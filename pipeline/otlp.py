@@ -111,31 +111,45 @@ _NOT_JSON_NUMBER = re.compile(rb"(:\s*)(?:NaN|-?Infinity)(?=\s*[,}\]])")
 _UNFIT = (msgspec.ValidationError, UnicodeDecodeError)
 
 
-def frame(lines: Iterable[Line]) -> Iterator[Line]:
-    """Return one record per line that is not blank, and one per pretty-printed document.
+class Framer:
+    """Lines to records: one per line that is not blank, and one per pretty-printed document.
 
     A document opens with a line that starts at the margin and ends in an open bracket; it is closed by a line
     that starts at the margin with a closing bracket, and broken off by a new record that starts there.
     """
-    opened: list[Line] = []
-    size = 0
-    for line in lines:
+
+    def __init__(self) -> None:
+        self._opened: list[Line] = []
+        self._size = 0
+
+    def add(self, line: Line) -> Iterator[Line]:
+        """Return the records that a line completes."""
         data = line.data
         starts = data[:1] in (b"{", b"[")
-        if opened and starts:
-            yield from _joined(opened)
-            opened = []
-        if opened or (starts and data[-1:] in (b"{", b"[")):
-            size = line.size_bytes + (size if opened else 0)
-            opened.append(line)
-            if size > MAX_LINE_BYTES:
-                opened = [opened[0]._replace(data=b"", size_bytes=size)]
+        if starts:
+            yield from self.flush()
+        if self._opened or (starts and data[-1:] in (b"{", b"[")):
+            self._size = line.size_bytes + (self._size if self._opened else 0)
+            self._opened.append(line)
+            if self._size > MAX_LINE_BYTES:
+                self._opened = [self._opened[0]._replace(data=b"", size_bytes=self._size)]
             if data[:1] in (b"}", b"]"):
-                yield from _joined(opened)
-                opened = []
+                yield from self.flush()
         elif data not in (b"", b"]", b",", b"],") or line.size_bytes > MAX_LINE_BYTES:
             yield line._replace(data=_unwrapped(data))
-    yield from _joined(opened)
+
+    def flush(self) -> list[Line]:
+        """Return the document that is open as it stands: a new record starts, or the file ends."""
+        opened, self._opened = self._opened, []
+        return list(_joined(opened))
+
+
+def frame(lines: Iterable[Line]) -> Iterator[Line]:
+    """Return the records of lines."""
+    framer = Framer()
+    for line in lines:
+        yield from framer.add(line)
+    yield from framer.flush()
 
 
 def _joined(lines: list[Line]) -> Iterator[Line]:
@@ -237,6 +251,12 @@ def _decoded(decoder: msgspec.json.Decoder, data: bytes | Raw, what: str) -> Any
         return SpanError("wrong_shape", f"The {what} is not shaped as OTLP: {error}")
     except RecursionError:
         return SpanError("nested_too_deep", f"The {what} is nested too deeply to be read")
+
+
+def read_span(data: bytes) -> Span | SpanError:
+    """Return the span that a piece of JSON holds, or why it holds none."""
+    span: Span | SpanError = _decoded(_SPAN, data, "span")
+    return span
 
 
 def _refused(error: SpanError) -> Found:

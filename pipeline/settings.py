@@ -1,5 +1,7 @@
 """`tallystick.toml`: every key is known, every mistake is named with the nearest right word."""
 
+import hashlib
+import os
 import re
 import tomllib
 from datetime import date, datetime
@@ -21,6 +23,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import ConfigError
 from pipeline.keys import is_remote, parse
+from pipeline.landing_settings import Landing
 from pipeline.settings_errors import problem
 
 Kind = Literal["traces", "usage", "cost", "invoice", "requests"]
@@ -210,6 +213,7 @@ class Settings(_Section):
     company: str = "Your company"
     output: Output = Output()
     s3: S3 = S3()
+    landing: Landing = Landing()
     materiality: Materiality = Materiality()
     sources: tuple[Source, ...] = ()
     scopes: tuple[Scope, ...] = ()
@@ -243,6 +247,13 @@ class Settings(_Section):
     def warehouse_file(self) -> Path:
         """The DuckDB file."""
         return self.root / self.output.warehouse
+
+    @cached_property
+    def parts_folder(self) -> Path:
+        """Folder of what workers hand over while a landing runs; one of this warehouse alone."""
+        file = self.warehouse_file.absolute()
+        mark = hashlib.sha256(os.fsencode(file)).hexdigest()[:8] if self.landing.parts else "parts"
+        return self.root.absolute() / (self.landing.parts or file.parent) / f".{file.name}.{mark}"
 
     @cached_property
     def label_attributes(self) -> tuple[str, ...]:

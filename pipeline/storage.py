@@ -93,6 +93,24 @@ def hash_file(file: StoredFile | Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
+def signature(file: StoredFile) -> str:
+    """Return what changes when a file is written again: of a local one its size, time and inode.
+
+    Of an object it is "" as long as nothing but the listed state is read: always where it has an ETag or a
+    copy; where it has neither, as long as size and time are those that were listed.
+    """
+    try:
+        if file.remote is None and file.path is not None:
+            facts = file.path.stat()
+            return f"{facts.st_size}-{facts.st_mtime_ns}-{facts.st_ino}"
+        is_held = (file.remote and file.remote.etag) or (file.path and file.path.exists())
+        now = file if is_held else look_again(file)
+    except OSError:
+        return "gone"
+    is_same = (now.size_bytes, now.modified_at) == (file.size_bytes, file.modified_at)
+    return "" if is_same else "changed"
+
+
 def look_again(file: StoredFile) -> StoredFile:
     """Return an object as it is now."""
     remote = file.remote

@@ -81,6 +81,16 @@ class Warehouse:
             raise
         self._connection.execute("commit")
 
+    @contextmanager
+    def bounded(self, memory: str) -> Iterator[None]:
+        """Keep what DuckDB holds below a bound meanwhile; the rest goes to the disk, beside the file."""
+        self._connection.execute("set memory_limit = $memory", {"memory": memory})
+        try:
+            yield
+        finally:
+            with suppress(duckdb.Error):  # after a fatal error the connection is of no use
+                self._connection.execute("reset memory_limit")
+
     def insert(self, table: Table, frame: pl.DataFrame) -> int:
         """Append rows after checking them against the contract; return how many."""
         validate(table, frame)
@@ -89,6 +99,26 @@ class Warehouse:
             self._connection.execute(f"insert into {table.name} by name select * from incoming")  # noqa: S608
             self._connection.unregister("incoming")
         return frame.height
+
+    def load(self, table: Table, path: Path, file_id: str, lines_before: int) -> int:
+        """Append the rows of a Parquet part, whose contract was checked when it was written; return how many.
+
+        A part does not know the hash of its file nor how many lines lie before it.
+        """
+        told = self._connection.execute(
+            f"insert into {table.name} by name "  # noqa: S608
+            "select * replace ($file_id as file_id, line + $before as line) from read_parquet($path)",
+            {"file_id": file_id, "before": lines_before, "path": str(path)},
+        ).fetchone()
+        return int(told[0]) if told else 0
+
+    def fill(self, table: Table, name: str, **parameters: Any) -> int:
+        """Append the rows of a select kept in `pipeline/sql/<name>.sql`, unchecked; return how many."""
+        told = self._connection.execute(
+            f"insert into {table.name} by name {sql(name)}",
+            parameters,
+        ).fetchone()
+        return int(told[0]) if told else 0
 
     def delete(self, table: Table, column: str, values: Sequence[str]) -> None:
         """Delete the rows whose column holds one of the values."""

@@ -22,13 +22,17 @@ DECODER_VERSION = "4"
 
 BATCH_ROWS = 50_000
 
+PIECE_BYTES = 32 << 20
+
 LANDING_COLUMNS = ("file_id", "source", "account")
 """Columns of raw.span that landing adds."""
 
-_SCHEMA = {k: v for k, v in BY_NAME["raw.span"].schema.items() if k not in LANDING_COLUMNS}
-_SLOT = {name: slot for slot, name in enumerate(_SCHEMA)}
+SPAN_COLUMNS = {k: v for k, v in BY_NAME["raw.span"].schema.items() if k not in LANDING_COLUMNS}
+"""Columns of a batch."""
+
+_SLOT = {name: slot for slot, name in enumerate(SPAN_COLUMNS)}
 _COUNT_SLOTS = frozenset(_SLOT[name] for name in COUNTS)
-_COLUMNS = tuple(_SCHEMA)
+_COLUMNS = tuple(SPAN_COLUMNS)
 _ENVIRONMENTS = ("deployment.environment.name", "deployment.environment")
 _RESOURCE_KEYS = frozenset({"service.name", *_ENVIRONMENTS})
 _READ_ON = "Correct what writes it, or accept the loss; all other records of the file were read."
@@ -52,6 +56,8 @@ class DecodeOptions:
     label_attributes: tuple[str, ...] = ()
     conversation_attributes: tuple[str, ...] = ()
     batch_rows: int = BATCH_ROWS
+    piece_bytes: int = PIECE_BYTES
+    """About how large the pieces are into which a large plain dump is cut."""
 
     @classmethod
     def of(cls, settings: Settings) -> "DecodeOptions":
@@ -65,6 +71,8 @@ class Batch(NamedTuple):
     rows: pl.DataFrame
     rejects: list[Reject]
     read: int
+    lines: int = 0
+    """Lines that these are all spans of, where lines are counted."""
 
 
 def decode(lines: Iterable[Line], options: DecodeOptions) -> Iterator[Batch]:
@@ -76,7 +84,7 @@ def decode_records(
     records: Iterable[tuple[Line, Iterable[Found]]], options: DecodeOptions
 ) -> Iterator[Batch]:
     """Return the spans of a dump in batches; in each, read == rows + rejects. Memory is that of one batch."""
-    decoder = _Decoder(options)
+    decoder = Decoder(options)
     for record, spans in records:
         for position, found in enumerate(spans):
             decoder.add(record, position, found)
@@ -85,7 +93,7 @@ def decode_records(
     yield decoder.take()
 
 
-class _Decoder:
+class Decoder:
     """Rows and rejects on their way to a batch."""
 
     def __init__(self, options: DecodeOptions) -> None:
@@ -94,6 +102,7 @@ class _Decoder:
         self.conversations = conversation_keys(options.conversation_attributes)
         self.resource_keys = frozenset((*self.labels, *self.conversations))
         self.slots = _SLOT | {f"={key}": len(_SLOT) + i for i, key in enumerate(self.labels)}
+        self.column_types = SPAN_COLUMNS | {f"={key}": pl.String() for key in self.labels}
         self.resource: Resource | None = None
         self.surroundings: dict[str, Any] = {}
         self.rows: list[list[Any]] = []
@@ -108,7 +117,7 @@ class _Decoder:
             if isinstance(found.span, SpanError):
                 raise found.span
             if found.resource is not self.resource:
-                self.surroundings = self._read_resource(found.resource)
+                self.surroundings = self.read_resource(found.resource)
                 self.resource = found.resource
             row = self._row(record.number, position, found.span, found.scope)
             self.rows.append(row)
@@ -150,7 +159,7 @@ class _Decoder:
             "sampling_threshold": span_fields.threshold(span.trace_state),
             "scope_name": (scope.name or "")[:MAX_TEXT],
             "scope_version": (scope.version or "")[:MAX_TEXT],
-            "labels": _labels(self.labels, row[len(_SLOT) :]),
+            "labels": self.labels_json(row[len(_SLOT) :]),
         }
         for column, value in fixed.items():
             row[_SLOT[column]] = value
@@ -160,6 +169,10 @@ class _Decoder:
         if row[_SLOT["error_type"]] is None:
             row[_SLOT["error_type"]] = span_fields.exception(span)
         return row
+
+    def labels_json(self, values: list[Any]) -> str:
+        """Return the JSON object of the labels that are there, given in order of their keys."""
+        return _labels(self.labels, values)
 
     def _read_attributes(self, row: list[Any], pairs: list[Attribute] | None, rules: Rules) -> str | None:
         """Fill the slots that attributes feed, the lowest rank last; return the counts that disagree."""
@@ -180,7 +193,7 @@ class _Decoder:
             row[slot], held = value, rank
         return _conflict(row, lost)
 
-    def _read_resource(self, resource: Resource) -> dict[str, Any]:
+    def read_resource(self, resource: Resource) -> dict[str, Any]:
         """Return the columns that a resource gives to all its spans."""
         found = {
             pair.key: kept
@@ -222,7 +235,7 @@ def _labels(keys: tuple[str, ...], values: list[Any]) -> str:
 
 
 def _series(name: str, values: list[Any]) -> pl.Series:
-    dtype = _SCHEMA[name]
+    dtype = SPAN_COLUMNS[name]
     if isinstance(dtype, pl.Datetime):
         return pl.Series(name, values, pl.Int64).cast(dtype)
     return pl.Series(name, values, dtype)

@@ -2,28 +2,36 @@
 
 import decimal
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import polars as pl
 
-from pipeline.content import Content, open_content, read_head
+from pipeline.content import HEAD_BYTES, Content, open_content, read_head
 from pipeline.errors import SourceError
 from pipeline.formats import by_name, detect
-from pipeline.intake.decoding import DecodeOptions, decode_records
-from pipeline.intake.manifest import TABLE_OF_KIND, Offered
+from pipeline.intake.blocks import Block, read_blocks
+from pipeline.intake.decoding import Batch, DecodeOptions, decode_records
+from pipeline.intake.manifest import TABLE_OF_KIND
 from pipeline.parsing.tables import head_of, is_parquet
 from pipeline.provider import ExportFormat, Reject
+from pipeline.settings import Source
+from pipeline.storage import open_stored
+from pipeline.stored import StoredFile
 from pipeline.traces import trace_format
+from pipeline.traces.otlp_json import OTLP_JSON
 
 MAX_EXPORT_BYTES = 256 * 1024 * 1024
 """An export is read whole; larger ones must be pulled in parts."""
 
-_HEAD_BYTES = 64 * 1024
+_WORTHWHILE = 8 << 20
+"""From this size on a plain file is worth the half second that it takes to load the machine code."""
+
+_SPAN_ROW = list(TABLE_OF_KIND["traces"].schema)
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _AGAIN = "Copy the file again from where it was written, and land again."
-_READABLE = "Make it readable, or take it out of the source, and land again."
+READABLE = "Make it readable, or take it out of the source, and land again."
 _PARSER_ERRORS = (
     LookupError,
     TypeError,
@@ -35,6 +43,13 @@ _PARSER_ERRORS = (
 )
 
 
+def decode_blocks(blocks: Iterable[Block], options: DecodeOptions) -> Iterator[Batch]:
+    """Return the spans of blocks; the machine code is loaded only when there is something to read with it."""
+    from pipeline.intake import fast_decoding  # noqa: PLC0415 - half a second
+
+    return fast_decoding.decode_blocks(blocks, options)
+
+
 class Piece(NamedTuple):
     """Rows of a raw table with all their columns, rejects, and how many records they are together."""
 
@@ -42,48 +57,62 @@ class Piece(NamedTuple):
     rows: pl.DataFrame
     rejects: list[Reject]
     read: int
+    lines: int = 0
+    """Lines of a dump that were read for it, where they are counted."""
 
 
-def read_file(offered: Offered, options: DecodeOptions) -> Iterator[Piece]:
-    """Return the rows and rejects of a file, piece by piece.
+def read_file(
+    source: Source, file: StoredFile, options: DecodeOptions, start: int = 0, size: int | None = None
+) -> Iterator[Piece]:
+    """Return the rows and rejects of a file, or of so many bytes of it, piece by piece.
+
+    Rows have all columns of their table; `file_id` is empty, and lines are counted from the start.
 
     Raises:
-        SourceError: the file as a whole cannot be read, or changed since it was hashed; keep no piece of it.
+        SourceError: the file as a whole cannot be read; keep no piece of it.
     """
-    if offered.error:
-        raise SourceError("unreadable_file", f"The file cannot be opened: {offered.error}.", _READABLE)
     try:
-        with open_content(offered.file) as (content, stream):
-            yield from _pieces(offered, options, content, stream)
-            if not content.sha256().startswith(offered.file_id):
-                raise SourceError("changed_while_read", "The file changed while it was read.", "Land again.")
+        if size is not None:
+            yield from _range(source, file, options, start, size)
+            return
+        with open_content(file) as (content, stream):
+            yield from _pieces(source, file, options, content, stream)
     except OSError as error:
         raise SourceError(
-            "unreadable_file", f"The file cannot be read: {error.strerror}.", _READABLE
+            "unreadable_file", f"The file cannot be read: {error.strerror}.", READABLE
         ) from None
 
 
-def _pieces(
-    offered: Offered, options: DecodeOptions, content: Content, stream: io.BufferedReader
+def _range(
+    source: Source, file: StoredFile, options: DecodeOptions, start: int, size: int
 ) -> Iterator[Piece]:
-    head = stream.peek(_HEAD_BYTES)
-    if offered.source.kind == "traces":
-        yield from _traces(offered, options, content, stream)
+    """Return the spans of a part of a plain OTLP/JSON dump that starts and ends with a record."""
+    with open_stored(file, start) as stream:
+        for batch in decode_blocks(read_blocks(stream, None, start, size), options):
+            yield _span_piece(source, OTLP_JSON.name, batch)
+
+
+def _pieces(
+    source: Source, file: StoredFile, options: DecodeOptions, content: Content, stream: io.BufferedReader
+) -> Iterator[Piece]:
+    head = stream.peek(HEAD_BYTES)
+    if source.kind == "traces":
+        yield from _traces(source, file, options, content, stream)
     else:
         _refuse_binary(head)
-        yield from _export(offered, content, stream)
+        yield from _export(source, file, content, stream)
     if content.broken:
         place = (None, None, content.bytes_out)
         reason = f"The file breaks off: {content.broken}; {content.bytes_out} bytes came out before."
         broken = Reject(*place, "broken_compression", reason, _AGAIN)
-        table = TABLE_OF_KIND[offered.source.kind]
+        table = TABLE_OF_KIND[source.kind]
         yield Piece("unknown", table.schema.to_frame(), [broken], 1)
 
 
 def _refuse_binary(head: bytes) -> None:
     if head.startswith(_UTF16):
         raise SourceError("utf16", "The file is UTF-16 text.", "Save it as UTF-8, and land again.")
-    if b"\0" in head[:_HEAD_BYTES] and not is_parquet(head):
+    if b"\0" in head[:HEAD_BYTES] and not is_parquet(head):
         raise SourceError(
             "binary_file",
             "The file holds binary data, not text.",
@@ -92,24 +121,31 @@ def _refuse_binary(head: bytes) -> None:
 
 
 def _traces(
-    offered: Offered, options: DecodeOptions, content: Content, stream: io.BufferedReader
+    source: Source, file: StoredFile, options: DecodeOptions, content: Content, stream: io.BufferedReader
 ) -> Iterator[Piece]:
-    source = offered.source
-    dump = trace_format(stream.peek(_HEAD_BYTES)[:_HEAD_BYTES], source.format)
-    columns, read = list(TABLE_OF_KIND["traces"].schema), 0
-    for batch in decode_records(dump.records(content, stream), options):
-        rows = batch.rows.with_columns(
-            pl.lit(offered.file_id).alias("file_id"),
-            pl.lit(source.name).alias("source"),
-            pl.lit(source.account, pl.String).alias("account"),
-        )
-        yield Piece(dump.name, rows.select(columns), batch.rejects, batch.read)
+    dump, read = trace_format(stream.peek(HEAD_BYTES)[:HEAD_BYTES], source.format), 0
+    worthwhile = _WORTHWHILE if content.coding == "plain" else _WORTHWHILE // 16
+    if dump is OTLP_JSON and file.size_bytes >= worthwhile:
+        batches = decode_blocks(read_blocks(stream, content), options)
+    else:
+        batches = decode_records(dump.records(content, stream), options)
+    for batch in batches:
+        yield _span_piece(source, dump.name, batch)
         read += batch.read
-    if not (read or content.broken or read_head(offered.file).strip(_BLANK)):
+    if not (read or content.broken or read_head(file).strip(_BLANK)):
         raise SourceError("empty_file", "The file is empty.", _AGAIN)
 
 
-def _export(offered: Offered, content: Content, stream: io.BufferedReader) -> Iterator[Piece]:
+def _span_piece(source: Source, form: str, batch: Batch) -> Piece:
+    rows = batch.rows.with_columns(
+        pl.lit("").alias("file_id"),
+        pl.lit(source.name).alias("source"),
+        pl.lit(source.account, pl.String).alias("account"),
+    )
+    return Piece(form, rows.select(_SPAN_ROW), batch.rejects, batch.read, batch.lines)
+
+
+def _export(source: Source, file: StoredFile, content: Content, stream: io.BufferedReader) -> Iterator[Piece]:
     data = stream.read(MAX_EXPORT_BYTES + 1)
     if len(data) > MAX_EXPORT_BYTES:
         raise SourceError(
@@ -121,7 +157,7 @@ def _export(offered: Offered, content: Content, stream: io.BufferedReader) -> It
         if not content.broken:
             raise SourceError("empty_file", "The file is empty.", _AGAIN)
         return
-    export = _format_of(offered, head_of(data))
+    export = _format_of(source, file, head_of(data))
     try:
         parsed = export.parse(data)
     except _PARSER_ERRORS as error:
@@ -130,13 +166,12 @@ def _export(offered: Offered, content: Content, stream: io.BufferedReader) -> It
             f"The file looks like {export.name}, but reading it failed with {type(error).__name__}.",
             "Pull the export again; if that does not help, report the format.",
         ) from error
-    yield Piece(export.name, _with_origin(offered, parsed.rows), parsed.rejects, parsed.read)
+    yield Piece(export.name, _with_origin(source, parsed.rows), parsed.rejects, parsed.read)
 
 
-def _format_of(offered: Offered, head: bytes) -> ExportFormat:
-    source = offered.source
+def _format_of(source: Source, file: StoredFile, head: bytes) -> ExportFormat:
     if source.format is None:
-        return detect(head, source.kind, offered.file.name)
+        return detect(head, source.kind, file.name)
     export = by_name(source.format)
     if export.kind != source.kind:
         raise SourceError(
@@ -147,9 +182,9 @@ def _format_of(offered: Offered, head: bytes) -> ExportFormat:
     return export
 
 
-def _with_origin(offered: Offered, rows: pl.DataFrame) -> pl.DataFrame:
+def _with_origin(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
     """Add where rows come from, and provider and account where the file does not say."""
-    source, table = offered.source, TABLE_OF_KIND[offered.source.kind]
+    table = TABLE_OF_KIND[source.kind]
     rows = rows.with_columns(pl.coalesce("provider", pl.lit(source.provider, pl.String)).alias("provider"))
     if nameless := rows["provider"].null_count():
         raise SourceError(
@@ -160,7 +195,7 @@ def _with_origin(offered: Offered, rows: pl.DataFrame) -> pl.DataFrame:
     given = ["account"] if "account" in rows.columns else []
     account = [pl.lit(source.account)] if source.account else [*map(pl.col, given), pl.col("provider")]
     return rows.with_columns(
-        pl.lit(offered.file_id).alias("file_id"),
+        pl.lit("").alias("file_id"),
         pl.lit(source.name).alias("source"),
         pl.coalesce(account).alias("account"),
     ).select(list(table.schema))

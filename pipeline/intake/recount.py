@@ -17,8 +17,8 @@ from pipeline.tokenizers import count_tokens
 _PENDING = 2_000_000
 """Characters that wait to be counted together; what is held of text is never more than this and one span."""
 
-_CALLS = frozenset(("llm", "chat", "generation", "embedding", "embeddings", "text_completion", "completion"))
-_EMBEDDINGS = frozenset(("embedding", "embeddings", "ai.embed.doembed", "ai.embedmany.doembed"))
+CALLS = frozenset(("llm", "chat", "generation", "embedding", "embeddings", "text_completion", "completion"))
+EMBEDDINGS = frozenset(("embedding", "embeddings", "ai.embed.doembed", "ai.embedmany.doembed"))
 
 Row = MutableSequence[Any]
 
@@ -69,12 +69,12 @@ class Recounter:
         """Whether the span is a call to a model, and its usage is absent, in part, or may be an estimate."""
         operation = row[self._operation]
         is_named = row[self._models[1]] is not None or row[self._models[0]] is not None
-        if not is_named and (operation is None or operation.lower() not in _CALLS):
+        if not is_named and (operation is None or operation.lower() not in CALLS):
             return False
         given, made = self._value(row, "input_tokens"), self._value(row, "output_tokens")
-        if not given or (not made and (operation or "").lower() not in _EMBEDDINGS):
+        if not given or (not made and (operation or "").lower() not in EMBEDDINGS):
             return True
-        quirks = _estimates(scope.name or "", scope.version or "")
+        quirks = estimates(scope.name or "", scope.version or "")
         return any(self._applies(quirk, row) for quirk in quirks)
 
     def _applies(self, quirk: Quirk, row: Row) -> bool:
@@ -118,7 +118,7 @@ def _counted(sides: list[Texts], encoding: str) -> list[int]:
 
 
 @lru_cache(maxsize=1024)
-def _estimates(scope: str, version: str) -> tuple[Quirk, ...]:
+def estimates(scope: str, version: str) -> tuple[Quirk, ...]:
     """The quirks by which an instrumentation may write estimates; none for most."""
     code = choose_dialect(DIALECTS, scope, version, "")
     quirks = (quirk for dialect in DIALECTS if dialect.code == code for quirk in dialect.quirks)

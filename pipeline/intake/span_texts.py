@@ -51,6 +51,12 @@ _INDEXED = (
     (re.compile(r"llm\.tools\.\d+\.tool\.(json_schema)"), "tools", 1),
     (re.compile(r"llm\.request\.functions\.\d+\.(name|description|parameters)"), "tools", 2),
 )
+TEXT_NAMES = (
+    *_INPUTS, *_OUTPUTS, *_TOOLS,
+    "llm.input_messages", "embedding.embeddings", "llm.output_messages", "llm.choices", "llm.tools",
+    "llm.request.functions",
+)  # fmt: skip
+"""Attributes that hold text; the indexed ones up to the dot before their number."""
 _TEXT = re.compile(r"(?:^|\.)(?:content|text|user|arguments|name|json_schema|description|parameters)$")
 _TOOL_CALL = re.compile(r"tool_calls\.\d+(\.tool_call\.function)?\.name|function_call\.name")
 _REPEATED = re.compile(r"contents\.\d+\.tool_call\.")

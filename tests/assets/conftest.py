@@ -10,7 +10,7 @@ import pytest
 
 from assets import close
 from assets.definitions import build_defs
-from pipeline.landing import LandingSummary
+from pipeline.landing import LandingSummary, Progress
 from pipeline.period import Month
 from pipeline.settings import Settings
 from schemas.tables import TABLES
@@ -23,8 +23,11 @@ class Steps:
     broken: str = ""
     ran: list[str] = field(default_factory=list)
 
-    def land(self, settings: Settings) -> LandingSummary:
+    def land(self, settings: Settings, progress: Progress | None) -> LandingSummary:
         self.ran.append("land")
+        if progress:
+            progress("otel", 3_000_000, 12_500_000)
+            progress("otel", 12_500_000, 12_500_000)
         return LandingSummary(sources=(), rows={table.name: 7 for table in TABLES if not table.is_monthly})
 
     def reconcile(self, settings: Settings, month: Month) -> close.Reconciled:

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipeline import landing
 from pipeline.errors import ConfigError
 from pipeline.landing import LandingSummary, land
 from pipeline.settings import Settings, Source
@@ -55,6 +56,28 @@ def test_files_are_landed_with_their_manifest(
         "raw.usage": 0, "raw.cost": 0, "raw.invoice": 0, "raw.request": 0,
     }  # fmt: skip
     assert summary.text() == "otel (traces): 1 new; 3 records read, 2 kept, 1 in quarantine"
+
+
+def test_a_file_written_between_hashing_and_reading_is_set_aside_and_lands_the_next_time(
+    traces: Path, landed: Callable, warehouse: Warehouse, line: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (traces / "a.jsonl").write_bytes(line(1))
+    landed()
+    hashed = landing.owners
+
+    def written(*known: Any) -> Any:
+        (traces / "a.jsonl").write_bytes(line(3))
+        return hashed(*known)
+
+    (traces / "a.jsonl").write_bytes(line(2))  # of the same size, so that nothing is read ahead
+    with monkeypatch.context() as patch:
+        patch.setattr(landing, "owners", written)
+        landed()
+    assert warehouse.read(QUARANTINE)["code"].to_list() == ["changed_while_read"]
+    assert _tokens(warehouse) == []
+    landed()
+    assert _tokens(warehouse) == [3]
+    assert warehouse.read(QUARANTINE).is_empty()
 
 
 def test_landing_again_changes_nothing(
@@ -184,12 +207,16 @@ def test_a_source_without_files_is_told_not_raised(landed: Callable) -> None:
     assert source.text() == "otel (traces): no file"
 
 
-def test_progress_counts_files(traces: Path, landed: Callable, line: Callable) -> None:
+def test_progress_counts_stored_bytes(traces: Path, landed: Callable, line: Callable) -> None:
     calls: list[tuple[str, int, int]] = []
     for name in "ab":
         (traces / name).write_bytes(line(ord(name)))
+    one = len(line(1) + b"0")
     landed(progress=lambda *call: calls.append(call))
-    assert calls == [("otel", 1, 2), ("otel", 2, 2)]
+    assert list(dict.fromkeys(calls)) == [("otel", one, 2 * one), ("otel", 2 * one, 2 * one)]
+    calls.clear()
+    landed(progress=lambda *call: calls.append(call))
+    assert calls[-1] == ("otel", 2 * one, 2 * one)
 
 
 def test_a_wrong_trace_format_is_told(

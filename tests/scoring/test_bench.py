@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from assets import bench, close
+from assets import bench, bench_data, close
 from assets.cli import app
 from pipeline.period import Month
 from pipeline.reconcile import explain_drift
@@ -54,7 +54,9 @@ def test_no_two_tiles_share_an_id_or_a_time_and_a_trace_stays_together(facts) ->
 
 def test_a_benchmark_tells_its_ratio_beside_its_goal(tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
-    done = CliRunner().invoke(app, ["bench", "--calls", "300", "--runs", "1", "--json", str(path)])
+    done = CliRunner().invoke(
+        app, ["bench", "--only", "attribution", "--calls", "300", "--runs", "1", "--json", str(path)]
+    )
     assert done.exit_code == 0, done.output
     assert {"attribution"} == {row["benchmark"] for row in json.loads(path.read_text("utf-8"))}
     (row,) = json.loads(path.read_text("utf-8"))
@@ -62,3 +64,27 @@ def test_a_benchmark_tells_its_ratio_beside_its_goal(tmp_path: Path) -> None:
     assert 250 < row["rows"] < 350
     assert row["peak_bytes"] > 50 * 2**20
     assert "≤ 10" in done.stdout
+
+
+def test_landing_is_told_beside_its_baselines(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    asked = ["bench", "--only", "landing", "--spans", "2000", "--runs", "1", "--json", str(path)]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    plain, with_text = json.loads(path.read_text("utf-8"))
+    for told, spans in ((plain, 2000), (with_text, 400)):
+        by_code = {timing["code"]: timing for timing in told["timings"]}
+        assert {timing["spans"] for code, timing in by_code.items() if code != "parse only"} == {spans}
+        assert told["ratio"] == pytest.approx(by_code["duckdb"]["seconds"] / by_code["landing"]["seconds"])
+        assert all(timing["peak_bytes"] > 50 * 2**20 for timing in by_code.values())
+    assert (plain["goal"], with_text["goal"]) == (5, 1)
+
+
+def test_the_same_dump_is_made_again(tmp_path: Path) -> None:
+    for name in "ab":
+        bench_data.write_dump(tmp_path / name, 300, with_text=True)
+    lines = [json.loads(line) for line in (tmp_path / "a").read_bytes().splitlines()]
+    spans = [s for line in lines for part in line["resourceSpans"] for s in part["scopeSpans"][0]["spans"]]
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert len({span["spanId"] for span in spans}) == 300
+    assert sum(len(span["attributes"]) == 18 for span in spans) == 147

@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -9,6 +10,8 @@ import pytest
 import zstandard
 from polars.testing import assert_frame_equal
 
+from pipeline.intake.decoding import DecodeOptions
+from pipeline.settings import Settings
 from tests.traces.dumps import BUILDERS
 
 IN_ORDER = ("started_at", "trace_id", "span_id", "name", "output_tokens")
@@ -47,3 +50,16 @@ def test_a_compressed_file_is_the_same_file(
 ) -> None:
     _, build = BUILDERS[name]
     assert_frame_equal(landing(compress(build(month[:5]))).spans, landing(build(month[:5]), "plain").spans)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_dump_larger_than_a_piece_gives_the_same_spans_in_every_format(
+    name: str, month: list, landing: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, build = BUILDERS[name]
+    whole = landing(build(month))
+    small = replace(DecodeOptions.of(Settings()), batch_rows=50, piece_bytes=20_000)
+    monkeypatch.setattr(DecodeOptions, "of", lambda _: small)
+    pieces = landing(build(month), "pieces")
+    assert pieces.format == kind
+    assert_frame_equal(pieces.spans, whole.spans)

@@ -1,0 +1,298 @@
+"""One pass over lines of OTLP/JSON in machine code: where every span and every wanted attribute lies.
+
+It takes a line only when it is sure of every byte; any other is left to the exact decoder, which knows what
+to do with it. So it never refuses and never repairs: it is fast on what exporters write, and silent on the
+rest. A span in doubt (an odd id, a time out of range, a key with escapes) is marked, and read again alone.
+"""
+
+import numba
+import numpy as np
+
+from pipeline.intake.json_scan import compiled, eight, skip, space, string
+from pipeline.intake.scan_values import (
+    CHILD,
+    ENDED,
+    F_END,
+    F_EVENTS,
+    F_KEY,
+    F_KIND,
+    F_NAME,
+    F_OLD_SCOPE,
+    F_OLD_SPANS,
+    F_PARENT_ID,
+    F_RESOURCE,
+    F_RESOURCE_SPANS,
+    F_SCOPE,
+    F_SPAN_ID,
+    F_START,
+    F_STATUS,
+    F_TRACE_ID,
+    F_TRACE_STATE,
+    F_VALUE,
+    FIRST,
+    GROUP,
+    HAS_PARENT,
+    HAS_TEXT,
+    IN_DOUBT,
+    KEY_OPENS,
+    KIND,
+    KIND_CODE,
+    LAST,
+    LINE,
+    NAME_FIRST,
+    NAME_LAST,
+    POSITION,
+    RAW,
+    STARTED,
+    STATUS,
+    TRACE_STATE,
+    VALUE_OPENS,
+    attribute_key,
+    attribute_value,
+    field_name,
+    identifier,
+    keep_hit,
+    nanoseconds,
+    pass_by,
+    tells_exception,
+)
+
+BUILT_FROM = "9f7aee5f"
+"""Hash of json_scan.py and scan_values.py: what is compiled is kept until this file changes."""
+
+(
+    _SPAN_AT, _HIT_AT, _GROUP_AT, _SPANS_FROM, _GROUPS_FROM, _RESOURCE_AT, _RESOURCE_END,
+    _DOUBT, _TRACE, _OWN, _PARENT, _NUMBER_OF_KEY, _FORM, _VALUE_AT, _VALUE_END, _NUMBER,
+) = range(16)  # fmt: skip
+"""What is known while a line is read."""
+
+
+@compiled
+def _keep_value(state, hits):
+    """Keep the value of an attribute; return false if there is no room."""
+    if state[_HIT_AT] + 8 > len(hits):
+        return False
+    state[_HIT_AT] = keep_hit(
+        hits, state[_HIT_AT], state[_SPAN_AT], state[_NUMBER_OF_KEY],
+        state[_FORM], state[_VALUE_AT], state[_VALUE_END], state[_NUMBER],
+    )  # fmt: skip
+    return True
+
+
+@compiled
+def _read_value(data, at, state):
+    behind, form, first, last, number = attribute_value(data, at)
+    state[_FORM], state[_VALUE_AT], state[_VALUE_END], state[_NUMBER] = form, first, last, number
+    return behind
+
+
+@compiled
+def _usual(data, at, slots, offsets, blob, wanted, spans, hits, state):
+    """Read an attribute as nearly all are: the place behind it, 0 for another way, -1 if it is broken."""
+    behind, key, is_text = attribute_key(data, at + 7, slots, offsets, blob, wanted)
+    if behind < 0 or key == -2 or eight(data, behind) != VALUE_OPENS or data[behind + 8] != 58:
+        return min(behind, 0)
+    state[_NUMBER_OF_KEY] = key
+    behind = _read_value(data, behind + 9, state) if key >= 0 else pass_by(data, behind + 9)
+    if behind < 0 or data[behind] != 125:
+        return min(behind, 0)
+    if is_text:
+        spans[state[_SPAN_AT], HAS_TEXT] = 1
+    return behind + 1 if key < 0 or _keep_value(state, hits) else -1
+
+
+@compiled
+def _open(level, at, spans, groups, state):
+    """Start an object of a level; return false if there is no room."""
+    group = state[_GROUP_AT]
+    if level == 9:
+        state[_NUMBER_OF_KEY] = -1
+    elif level == 7:
+        span = state[_SPAN_AT]
+        if span >= len(spans):
+            return False
+        row = spans[span]
+        row[:] = 0
+        row[POSITION], row[GROUP], row[FIRST] = span - state[_SPANS_FROM], group, at
+        row[STARTED] = row[ENDED] = -1
+        state[_DOUBT : _PARENT + 1] = 0
+    elif group + 1 >= len(groups):
+        return False
+    elif level == 5:
+        groups[group, 2] = groups[group, 3] = -1
+    else:
+        state[_RESOURCE_AT] = state[_RESOURCE_END] = -1
+    return True
+
+
+@compiled
+def _close(data, level, at, seen, spans, ids, groups, hits, state):
+    """End an object or an array of a level; return false if there is no room."""
+    if level == 9:
+        state[_DOUBT] |= state[_NUMBER_OF_KEY] == -2 or seen != (1 << F_KEY | 1 << F_VALUE)
+        if state[_NUMBER_OF_KEY] >= 0:
+            if state[_FORM] < 0:
+                _read_value(data, state[_VALUE_AT], state)
+            return _keep_value(state, hits)
+    elif level == 7:
+        span = state[_SPAN_AT]
+        row = spans[span]
+        row[LAST] = at
+        row[HAS_PARENT] = state[_PARENT] == 1
+        step = 0 if state[_PARENT] == 1 else 17
+        while step < 16 and ids[span, 32 + step] == ids[span, 48 + step]:
+            step += 1
+        row[IN_DOUBT] = (
+            state[_DOUBT] != 0 or step == 16 or state[_TRACE] != 1 or state[_OWN] != 1 or state[_PARENT] < 0
+            or row[STARTED] < 0 or row[ENDED] < row[STARTED]
+        )  # fmt: skip
+        state[_SPAN_AT] += 1
+    elif level == 5:
+        state[_GROUP_AT] += 1
+    elif level == 3:
+        for place in range(state[_GROUPS_FROM], state[_GROUP_AT]):
+            groups[place, 0], groups[place, 1] = state[_RESOURCE_AT], state[_RESOURCE_END]
+        state[_GROUPS_FROM] = state[_GROUP_AT]
+    return True
+
+
+@compiled
+def _span_field(data, at, field, spans, ids, hits, state):
+    """Read a field of a span; return the place behind it, or -1."""
+    span, start = state[_SPAN_AT], at
+    row = spans[span]
+    if field == F_TRACE_ID:
+        at, state[_TRACE] = identifier(data, at, ids, span, 0, 32)
+    elif field == F_SPAN_ID:
+        at, state[_OWN] = identifier(data, at, ids, span, 32, 16)
+    elif field == F_PARENT_ID:
+        at, state[_PARENT] = identifier(data, at, ids, span, 48, 16)
+    elif field == F_START:
+        at, row[STARTED] = nanoseconds(data, at)
+    elif field == F_END:
+        at, row[ENDED] = nanoseconds(data, at)
+    elif field == F_NAME and data[at] == 34:
+        stop, plain = string(data, at + 1)
+        row[NAME_FIRST], row[NAME_LAST] = at + 1, stop
+        state[_DOUBT] |= not plain
+        at = stop + 1 if stop >= 0 else -1
+    else:
+        at = skip(data, at)
+        state[_DOUBT] |= field == F_NAME
+        if field == F_EVENTS:
+            state[_DOUBT] |= tells_exception(data, start, at)
+        elif field == F_KIND and at == start + 1 and data[start] <= 53:
+            row[KIND_CODE] = data[start] - 48
+        elif field == F_KIND or (at > start + 2 and (field == F_STATUS or field == F_TRACE_STATE)):
+            told = KIND if field == F_KIND else STATUS if field == F_STATUS else TRACE_STATE
+            state[_NUMBER_OF_KEY], state[_FORM], state[_NUMBER] = told, RAW, 0
+            state[_VALUE_AT], state[_VALUE_END] = start, at
+            at = at if _keep_value(state, hits) else -1
+    return at
+
+
+@compiled
+def _attribute_field(data, at, field, slots, offsets, blob, wanted, spans, state):
+    """Read a field of an attribute that is written in another way; return the place behind it, or -1."""
+    start = at
+    if field == F_KEY:
+        if data[at] != 34:
+            return -1
+        at, state[_NUMBER_OF_KEY], is_text = attribute_key(data, at, slots, offsets, blob, wanted)
+        if is_text:
+            spans[state[_SPAN_AT], HAS_TEXT] = 1
+    elif field == F_VALUE and state[_NUMBER_OF_KEY] >= 0:
+        at = _read_value(data, at, state)
+    else:
+        at = skip(data, at)
+        if field == F_VALUE:
+            state[_FORM], state[_VALUE_AT] = -1, start
+    return at
+
+
+@compiled
+def _line(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, state, seen):
+    """Read a line; return whether it is taken: whole, of the known shape, and with room for all of it."""
+    if data[at] != 123:
+        return False
+    level, opened, at = 1, True, at + 1
+    seen[1] = 0
+    while True:
+        at = space(data, at)
+        if data[at] == (125 if level & 1 else 93):
+            if not _close(data, level, at + 1, seen[level], spans, ids, groups, hits, state):
+                return False
+            level, opened, at = level - 1, False, at + 1
+            if level == 0:
+                return (seen[1] >> F_RESOURCE_SPANS & 1) == 1 and data[space(data, at)] == 10
+            continue
+        if not opened:
+            if data[at] != 44:
+                return False
+            at = space(data, at + 1)
+        opened = False
+        if level & 1 == 0:
+            if level == 8 and eight(data, at) == KEY_OPENS:
+                behind = _usual(data, at, slots, offsets, blob, wanted, spans, hits, state)
+                if behind != 0:
+                    if behind < 0:
+                        return False
+                    at = behind
+                    continue
+            if data[at] != 123 or not _open(level + 1, at, spans, groups, state):
+                return False
+            level, opened, at = level + 1, True, at + 1
+            seen[level] = 0
+            continue
+        at, field, plain = field_name(data, at)
+        if at < 0 or field == F_OLD_SPANS or field == F_OLD_SCOPE:
+            return False
+        if not plain or (field >= 0 and seen[level] >> field & 1):
+            if level < 7:
+                return False
+            state[_DOUBT] = 1
+        if field >= 0:
+            seen[level] |= np.int64(1) << field
+        if field >= 0 and field == CHILD[level]:
+            if data[at] != 91:
+                return False
+            level, opened, at = level + 1, True, at + 1
+        elif level == 9:
+            at = _attribute_field(data, at, field, slots, offsets, blob, wanted, spans, state)
+        elif level == 7 and field >= 0:
+            at = _span_field(data, at, field, spans, ids, hits, state)
+        else:
+            start, at = at, skip(data, at)
+            if level == 5 and field == F_SCOPE:
+                groups[state[_GROUP_AT], 2], groups[state[_GROUP_AT], 3] = start, at
+            elif level == 3 and field == F_RESOURCE:
+                state[_RESOURCE_AT], state[_RESOURCE_END] = start, at
+        if at < 0:
+            return False
+
+
+@numba.njit(nogil=True, cache=True)
+def scan(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, lines):
+    """Read lines until the data ends or the room is full; return the next place, and how much was filled.
+
+    The data must end with PADDING. A line that is not taken leaves nothing behind but its place.
+    """
+    state, seen = np.zeros(16, np.int64), np.zeros(10, np.int64)
+    span = hit = group = np.int64(0)
+    line, end = 0, len(data) - 32
+    while at < end and line < len(lines):
+        stop = at
+        while data[stop] != 10:
+            stop += 1
+        state[_SPAN_AT], state[_HIT_AT], state[_GROUP_AT] = span, hit, group
+        state[_SPANS_FROM], state[_GROUPS_FROM] = span, group
+        taken = _line(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, state, seen)
+        if not taken and span * 4 > len(spans):
+            break
+        lines[line, 0], lines[line, 1], lines[line, 2] = at, stop, taken
+        if taken:
+            spans[span : state[_SPAN_AT], LINE] = line
+            span, hit, group = state[_SPAN_AT], state[_HIT_AT], state[_GROUP_AT]
+        line += 1
+        at = stop + 1
+    return at, span, hit, group, line
