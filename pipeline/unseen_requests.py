@@ -15,6 +15,8 @@ from pipeline.sizes import OUTPUT_KINDS, WHOLE
 _PLACE = [name for name in BUCKET if name != "token_kind"]
 _LIKELY = 0.9
 """Requests that a call in doubt stands for: given up, without usage, or of which only a silence tells."""
+_ALIKE = 0.1
+"""Standard error of these chances, which all calls of a service share: they are given up by one code."""
 _SURE = 2.0
 """Standard errors from which on the requests of a month are believed."""
 _LEAST = 3.0
@@ -28,17 +30,18 @@ def unseen_requests(evidence: Evidence) -> pl.DataFrame:
     Only of services without any HTTP span, without sampling, in a scope of their own account's keys: in a
     whole account the rest may be anybody's.
     """
-    calls = evidence.calls.filter(~pl.col("is_matched"), pl.col("not_billed_reason").is_null())
+    billed = evidence.calls.filter(pl.col("not_billed_reason").is_null())
+    calls = billed.filter(~pl.col("is_matched"))
     usual = _usual(calls.join(_shrinking(evidence), on="service", how="anti"))
-    counted = _counted(evidence).join(_told(evidence, calls), on=_PLACE, how="left")
+    counted = _counted(evidence).join(_told(evidence, billed), on=_PLACE, how="left")
     rest = pl.col("request_count") - pl.col("expected")
-    sums = counted.with_columns(pl.col("expected", "doubt").fill_null(0.0)).with_columns(rest=rest)
+    sums = counted.with_columns(pl.col("expected", "doubt", "unsure").fill_null(0.0)).with_columns(rest=rest)
     owners = calls.group_by([*_PLACE, *OWNER]).agg(own=pl.len().cast(pl.Float64))
     rows = owners.join(sums, on=_PLACE).join(usual, on=[*OWNER, "model"])
     part = pl.col("own") / pl.col("own").sum().over(_PLACE)
-    rows = rows.with_columns(rest=pl.col("rest") * part, doubt=pl.col("doubt") * part)
+    rows = rows.with_columns(pl.col("rest", "doubt", "unsure") * part)
     month = pl.col("rest").sum().over(OWNER)
-    error = pl.col("doubt").sum().sqrt().over(OWNER)
+    error = (pl.col("doubt").sum() + (_ALIKE * pl.col("unsure").sum()) ** 2).sqrt().over(OWNER)
     found = rows.filter(month > pl.max_horizontal(_SURE * error, pl.lit(_LEAST)), pl.col("rest") > 0)
     return _sized(found)
 
@@ -59,11 +62,12 @@ def _counted(evidence: Evidence) -> pl.DataFrame:
 
 
 def _told(evidence: Evidence, calls: pl.DataFrame) -> pl.DataFrame:
-    """`expected` requests of a place that spans tell of, and `doubt`, their variance."""
+    """What spans tell of a place: `expected` requests, `doubt`, their variance, and how many are `unsure`."""
     answered = pl.col("fate").is_in(["agrees", "tokenizer_mismatch", "reasoning"])
-    known = calls.select(*_PLACE, chance=pl.when(answered).then(1.0).otherwise(_LIKELY))
+    sure = answered | pl.col("is_matched")
+    known = calls.select(*_PLACE, chance=pl.when(sure).then(1.0).otherwise(_LIKELY))
     again = with_rules(evidence.attempts, evidence.rules).select(*_PLACE, chance="rate_prior")
-    parts = [known.with_columns(weight=1.0), again.with_columns(weight=1.0)]
+    parts = [known.with_columns(weight=1.0), again.with_columns(weight=1.0), _logged_again(evidence, calls)]
     if evidence.silences.height:
         missing = evidence.silences.select(*_PLACE, chance=pl.lit(_LIKELY), weight="expected_calls")
         parts.append(missing)
@@ -71,8 +75,21 @@ def _told(evidence: Evidence, calls: pl.DataFrame) -> pl.DataFrame:
     return (
         pl.concat(parts)
         .group_by(_PLACE)
-        .agg(expected=(chance * weight).sum(), doubt=(chance * (1 - chance) * weight).sum())
+        .agg(
+            expected=(chance * weight).sum(),
+            doubt=(chance * (1 - chance) * weight).sum(),
+            unsure=weight.filter(chance.is_between(0.0, 1.0, closed="none")).sum(),
+        )
     )
+
+
+def _logged_again(evidence: Evidence, calls: pl.DataFrame) -> pl.DataFrame:
+    """Requests of matched calls beside the kept one, as the log of a proxy has them."""
+    sure = {"chance": pl.lit(1.0), "weight": pl.lit(1.0)}
+    if "call_id" not in evidence.facts.columns:
+        return calls.clear().select(*_PLACE, **sure)
+    extra = evidence.facts.filter(~pl.col("is_kept"), pl.col("part") == "message").select("call_id")
+    return extra.join(calls.select("call_id", *_PLACE), on="call_id").select(*_PLACE, **sure)
 
 
 def _usual(calls: pl.DataFrame) -> pl.DataFrame:

@@ -94,3 +94,24 @@ def test_conversations_that_shrink_may_have_been_summarised(evidence) -> None:
     assert unseen_requests(replace(found, counts=counts)).is_empty()
     apart = found.calls.with_columns(conversation_id=pl.col("call_id"))
     assert unseen_requests(replace(found, calls=apart, counts=counts))["requests"].to_list() == [20.0]
+
+
+def test_calls_that_a_log_of_a_proxy_matched_are_no_unseen_requests(evidence) -> None:
+    rows = month(evidence, 15)
+    some = pl.col("call_id").is_in(["c1", "c2", "c3", "c4", "c5"])
+    matched = rows.calls.with_columns(is_matched=some)
+    told = replace(rows, calls=matched, counts=rows.counts.with_columns(request_count=pl.lit(10, pl.Int64)))
+    assert unseen_requests(told).is_empty()
+
+
+def test_calls_given_up_by_one_code_may_all_have_been_billed(evidence) -> None:
+    # At nine tenths, 400 calls come to 360 requests, with an error of 6 if each were for itself: 400 would be too many
+    # by 7 errors. But all of them were given up by one code: 40 more are one error of the chance that they share.
+    base = month(evidence, 15, fate="cancellations")
+    calls = pl.concat(
+        [base.calls.with_columns(call_id=pl.format("{}-{}", "call_id", pl.lit(n))) for n in range(40)]
+    )
+    counts = base.counts.with_columns(request_count=pl.lit(400, pl.Int64))
+    assert unseen_requests(replace(base, calls=calls, counts=counts)).is_empty()
+    more = counts.with_columns(request_count=pl.lit(500, pl.Int64))
+    assert unseen_requests(replace(base, calls=calls, counts=more))["requests"].sum() == pytest.approx(140)
