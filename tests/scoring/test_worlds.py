@@ -88,17 +88,16 @@ def test_a_cause_that_a_world_lacks_is_hardly_claimed(closed: Callable[[Plan], F
     assert found.scores[f"false.{cause}"] <= 0.01
 
 
-@named()
+@named(
+    retries="33 %: one service's timed out attempts were all billed, and 1,000 calls are too few to learn it"
+)
 def test_the_only_cause_of_a_world_is_found(closed: Callable[[Plan], Found], cause: str) -> None:
     truth, ours = closed(Plan(calls=1000, only=cause)).causes[cause]
     assert truth > 0
     assert abs(ours - truth) <= 0.25 * truth
 
 
-@named(
-    cancellations="5.3 %: reasoning, estimates and lost usage of calls that were given up",
-    tokenizer_mismatch="15 %: reasoning of estimated outputs",
-)
+@named(tokenizer_mismatch="15 %: reasoning of estimated outputs")
 def test_no_other_cause_is_inferred_where_there_is_but_one(
     closed: Callable[[Plan], Found], cause: str
 ) -> None:
