@@ -1,5 +1,6 @@
 """Blocks of whole lines, as the scan takes them: some megabytes at a time, however long the file is."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -13,12 +14,16 @@ PADDING = b"\n" * 32
 """What stands behind the lines: the scan looks at eight bytes together."""
 
 _LOOK = 256 << 10
+_SLACK = 1 << 20
+"""Room for the start of a line that goes on in the next block."""
+_NOTHING = memoryview(b"\n")
 
 
 class Block(NamedTuple):
     """Whole lines, each with its line feed, even if the file forgot the last one; then PADDING."""
 
-    data: bytes
+    data: memoryview
+    """Of the reader: the next block is written over it."""
     byte_offset: int
     """Where the block starts in the decompressed bytes."""
     skipped: int = 0
@@ -26,35 +31,63 @@ class Block(NamedTuple):
 
 
 def read_blocks(
-    stream: BinaryIO, content: Content | None = None, offset: int = 0, size: int | None = None
+    stream: io.BufferedReader, content: Content | None = None, offset: int = 0, size: int | None = None
 ) -> Iterator[Block]:
-    """Return the lines of a stream, or of so many bytes of it, in blocks.
+    """Return the lines of a stream, or of so many bytes of it, in blocks; each lasts until the next.
 
     The piece of a line at which compressed data breaks is left out, unless it is whole.
     """
-    rest, left = b"", size
-    while data := stream.read(BLOCK_BYTES if left is None else min(BLOCK_BYTES, left)):
-        left = None if left is None else left - len(data)
-        cut = data.rfind(b"\n") + 1
+    room, held, left = _Room(), 0, size
+    while got := room.read(stream, held, BLOCK_BYTES if left is None else min(BLOCK_BYTES, left)):
+        left = None if left is None else left - got
+        end = held + got
+        cut = room.data.rfind(b"\n", held, end) + 1
         if not cut:
-            rest += data
-            if len(rest) > MAX_LINE_BYTES:
-                skipped = len(rest) + _skip_line(stream, left)
-                left = None if left is None else left - (skipped - len(rest))
-                yield Block(b"\n", offset, skipped)
-                offset, rest = offset + skipped, b""
+            held = end
+            if held > MAX_LINE_BYTES:
+                skipped = held + _skip_line(stream, left)
+                left = None if left is None else left - (skipped - held)
+                yield Block(_NOTHING, offset, skipped)
+                offset, held = offset + skipped, 0
             continue
-        first = data.index(b"\n") + 1
-        if len(rest) + first > MAX_LINE_BYTES + 1:
-            yield Block(b"\n", offset, len(rest) + first)
-            offset, rest = offset + len(rest) + first, b""
+        first = room.data.index(b"\n", held) + 1
+        if first > MAX_LINE_BYTES + 1:
+            yield Block(_NOTHING, offset, first)
         else:
             first = 0
+        rest = bytes(room.view[cut:end])
         if cut > first:
-            yield Block(b"".join((rest, memoryview(data)[first:cut], PADDING)), offset)
-        offset, rest = offset + len(rest) + cut - first, data[cut:]
-    if rest and not (content and content.broken and not is_json(rest)):
-        yield Block(rest + b"\n" + PADDING, offset)
+            yield Block(room.padded(first, cut), offset + first)
+        offset, held = offset + cut, room.put(rest)
+    if held and not (content and content.broken and not is_json(room.view[:held])):
+        held = room.put(bytes(room.view[:held]) + b"\n")
+        yield Block(room.padded(0, held), offset)
+
+
+class _Room:
+    """Bytes to read into, used again for every block: fresh memory costs as much as the reading."""
+
+    def __init__(self) -> None:
+        self.data = bytearray(BLOCK_BYTES + _SLACK)
+        self.view = memoryview(self.data)
+
+    def read(self, stream: io.BufferedReader, held: int, size: int) -> int:
+        """Read so many bytes behind those that are held; return how many came."""
+        if held + size + len(PADDING) >= len(self.data):
+            data = bytearray(2 * (held + size) + _SLACK)
+            data[:held] = self.view[:held]
+            self.data, self.view = data, memoryview(data)
+        return stream.readinto(self.view[held : held + size])
+
+    def padded(self, first: int, last: int) -> memoryview:
+        """Return some bytes with PADDING behind them, written over what was there."""
+        self.view[last : last + len(PADDING)] = PADDING
+        return self.view[first : last + len(PADDING)].toreadonly()
+
+    def put(self, data: bytes) -> int:
+        """Write bytes at the start; return how many."""
+        self.view[: len(data)] = data
+        return len(data)
 
 
 def _skip_line(stream: BinaryIO, left: int | None) -> int:

@@ -115,9 +115,9 @@ class _BlockDecoder:
         rejects = sorted(exact.rejects, key=_place)
         return Batch(rows, rejects, exact.read + len(keep), lines)
 
-    def _group(self, data: bytes, row: list[int]) -> _Group:
-        resource = data[row[0] : row[1]] if row[0] >= 0 else b""
-        scope = data[row[2] : row[3]] if row[2] >= 0 else b""
+    def _group(self, data: memoryview, row: list[int]) -> _Group:
+        resource = bytes(data[row[0] : row[1]]) if row[0] >= 0 else b""
+        scope = bytes(data[row[2] : row[3]]) if row[2] >= 0 else b""
         if (group := self.groups.get((resource, scope))) is None:
             if len(self.groups) > 10_000:
                 self.groups.clear()
@@ -150,7 +150,7 @@ class _BlockDecoder:
             if number > before + 1:
                 self._add_records(self.framer.flush())
             first, last, _ = table[number].tolist()
-            data = block.data[first:last]
+            data = bytes(block.data[first:last])
             place = self.line + number + 1
             if place == 1:
                 data = data.removeprefix(b"\xef\xbb\xbf")
@@ -170,7 +170,7 @@ class _BlockDecoder:
         first = int(self.found.lines[row[at.LINE], 0])
         line = Line(self.line + row[at.LINE] + 1, block.byte_offset + first, b"", 0)
         group = known[row[at.GROUP]]
-        told = read_span(block.data[row[at.FIRST] : row[at.LAST]])
+        told = read_span(bytes(block.data[row[at.FIRST] : row[at.LAST]]))
         self.exact.add(line, row[at.POSITION], Found(told, group.scope, group.resource))
 
     def _frame(
