@@ -59,7 +59,7 @@ def read_blocks(
         if cut > first:
             yield Block(room.padded(first, cut), offset + first)
         offset, held = offset + cut, room.put(rest)
-    if held and not (content and content.broken and not is_json(room.view[:held])):
+    if held and not (content and content.broken and not is_json(bytes(room.view[:held]))):
         held = room.put(bytes(room.view[:held]) + b"\n")
         yield Block(room.padded(0, held), offset)
 

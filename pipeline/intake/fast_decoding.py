@@ -15,7 +15,7 @@ from pipeline.intake.blocks import BLOCK_BYTES, PADDING, Block
 from pipeline.intake.columns import Columns, Notes, ValueReader, starts_with_flat_prefix
 from pipeline.intake.decoding import SPAN_COLUMNS, Batch, DecodeOptions, Decoder
 from pipeline.intake.gather import gathered
-from pipeline.intake.json_scan import names_of
+from pipeline.intake.machine import names_of
 from pipeline.intake.readers import MAX_TEXT, SpanError
 from pipeline.intake.recount import estimates
 from pipeline.intake.span_texts import TEXT_NAMES
@@ -87,7 +87,7 @@ class _BlockDecoder:
             return
         data, place = np.frombuffer(block.data, np.uint8), 0
         while place < len(block.data) - len(PADDING):
-            place, spans, hits, groups, lines = scan.scan(data, place, *self.names, self.wanted, *self.found)
+            place, spans, hits, groups, lines = scan.scan(data, place, self.names, self.wanted, self.found)
             yield self._batch(block, data, spans, hits, groups, lines)
             self.line += lines
 

@@ -5,10 +5,11 @@ to do with it. So it never refuses and never repairs: it is fast on what exporte
 rest. A span in doubt (an odd id, a time out of range, a key with escapes) is marked, and read again alone.
 """
 
-import numba
 import numpy as np
 
-from pipeline.intake.json_scan import compiled, eight, skip, space, string
+from pipeline.intake.blocks import PADDING
+from pipeline.intake.json_scan import line_end, skip, space, string
+from pipeline.intake.machine import Names, compiled, eight, entrance, inlined, one
 from pipeline.intake.scan_values import (
     CHILD,
     ENDED,
@@ -47,6 +48,7 @@ from pipeline.intake.scan_values import (
     STATUS,
     TRACE_STATE,
     VALUE_OPENS,
+    Found,
     attribute_key,
     attribute_value,
     field_name,
@@ -57,8 +59,9 @@ from pipeline.intake.scan_values import (
     tells_exception,
 )
 
-BUILT_FROM = "9f7aee5f"
-"""Hash of json_scan.py and scan_values.py: what is compiled is kept until this file changes."""
+_PADDED = len(PADDING)
+BUILT_FROM = "45e8ef41"
+"""Hash of machine.py, json_scan.py and scan_values.py: what is compiled is kept until this file changes."""
 
 (
     _SPAN_AT, _HIT_AT, _GROUP_AT, _SPANS_FROM, _GROUPS_FROM, _RESOURCE_AT, _RESOURCE_END,
@@ -67,7 +70,7 @@ BUILT_FROM = "9f7aee5f"
 """What is known while a line is read."""
 
 
-@compiled
+@inlined
 def _keep_value(state, hits):
     """Keep the value of an attribute; return false if there is no room."""
     if state[_HIT_AT] + 8 > len(hits):
@@ -79,22 +82,22 @@ def _keep_value(state, hits):
     return True
 
 
-@compiled
+@inlined
 def _read_value(data, at, state):
     behind, form, first, last, number = attribute_value(data, at)
     state[_FORM], state[_VALUE_AT], state[_VALUE_END], state[_NUMBER] = form, first, last, number
     return behind
 
 
-@compiled
+@inlined
 def _usual(data, at, slots, offsets, blob, wanted, spans, hits, state):
     """Read an attribute as nearly all are: the place behind it, 0 for another way, -1 if it is broken."""
     behind, key, is_text = attribute_key(data, at + 7, slots, offsets, blob, wanted)
-    if behind < 0 or key == -2 or eight(data, behind) != VALUE_OPENS or data[behind + 8] != 58:
+    if behind < 0 or key == -2 or eight(data, behind) != VALUE_OPENS or one(data, behind + 8) != 58:
         return min(behind, 0)
     state[_NUMBER_OF_KEY] = key
     behind = _read_value(data, behind + 9, state) if key >= 0 else pass_by(data, behind + 9)
-    if behind < 0 or data[behind] != 125:
+    if behind < 0 or one(data, behind) != 125:
         return min(behind, 0)
     if is_text:
         spans[state[_SPAN_AT], HAS_TEXT] = 1
@@ -156,7 +159,7 @@ def _close(data, level, at, seen, spans, ids, groups, hits, state):
     return True
 
 
-@compiled
+@inlined
 def _span_field(data, at, field, spans, ids, hits, state):
     """Read a field of a span; return the place behind it, or -1."""
     span, start = state[_SPAN_AT], at
@@ -171,7 +174,7 @@ def _span_field(data, at, field, spans, ids, hits, state):
         at, row[STARTED] = nanoseconds(data, at)
     elif field == F_END:
         at, row[ENDED] = nanoseconds(data, at)
-    elif field == F_NAME and data[at] == 34:
+    elif field == F_NAME and one(data, at) == 34:
         stop, plain = string(data, at + 1)
         row[NAME_FIRST], row[NAME_LAST] = at + 1, stop
         state[_DOUBT] |= not plain
@@ -181,8 +184,8 @@ def _span_field(data, at, field, spans, ids, hits, state):
         state[_DOUBT] |= field == F_NAME
         if field == F_EVENTS:
             state[_DOUBT] |= tells_exception(data, start, at)
-        elif field == F_KIND and at == start + 1 and data[start] <= 53:
-            row[KIND_CODE] = data[start] - 48
+        elif field == F_KIND and at == start + 1 and one(data, start) <= 53:
+            row[KIND_CODE] = one(data, start) - 48
         elif field == F_KIND or (at > start + 2 and (field == F_STATUS or field == F_TRACE_STATE)):
             told = KIND if field == F_KIND else STATUS if field == F_STATUS else TRACE_STATE
             state[_NUMBER_OF_KEY], state[_FORM], state[_NUMBER] = told, RAW, 0
@@ -196,7 +199,7 @@ def _attribute_field(data, at, field, slots, offsets, blob, wanted, spans, state
     """Read a field of an attribute that is written in another way; return the place behind it, or -1."""
     start = at
     if field == F_KEY:
-        if data[at] != 34:
+        if one(data, at) != 34:
             return -1
         at, state[_NUMBER_OF_KEY], is_text = attribute_key(data, at, slots, offsets, blob, wanted)
         if is_text:
@@ -213,21 +216,21 @@ def _attribute_field(data, at, field, slots, offsets, blob, wanted, spans, state
 @compiled
 def _line(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, state, seen):
     """Read a line; return whether it is taken: whole, of the known shape, and with room for all of it."""
-    if data[at] != 123:
+    if one(data, at) != 123:
         return False
     level, opened, at = 1, True, at + 1
     seen[1] = 0
     while True:
         at = space(data, at)
-        if data[at] == (125 if level & 1 else 93):
+        if one(data, at) == (125 if level & 1 else 93):
             if not _close(data, level, at + 1, seen[level], spans, ids, groups, hits, state):
                 return False
             level, opened, at = level - 1, False, at + 1
             if level == 0:
-                return (seen[1] >> F_RESOURCE_SPANS & 1) == 1 and data[space(data, at)] == 10
+                return (seen[1] >> F_RESOURCE_SPANS & 1) == 1 and one(data, space(data, at)) == 10
             continue
         if not opened:
-            if data[at] != 44:
+            if one(data, at) != 44:
                 return False
             at = space(data, at + 1)
         opened = False
@@ -239,7 +242,7 @@ def _line(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, stat
                         return False
                     at = behind
                     continue
-            if data[at] != 123 or not _open(level + 1, at, spans, groups, state):
+            if one(data, at) != 123 or not _open(level + 1, at, spans, groups, state):
                 return False
             level, opened, at = level + 1, True, at + 1
             seen[level] = 0
@@ -254,7 +257,7 @@ def _line(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, stat
         if field >= 0:
             seen[level] |= np.int64(1) << field
         if field >= 0 and field == CHILD[level]:
-            if data[at] != 91:
+            if one(data, at) != 91:
                 return False
             level, opened, at = level + 1, True, at + 1
         elif level == 9:
@@ -271,19 +274,23 @@ def _line(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, stat
             return False
 
 
-@numba.njit(nogil=True, cache=True)
-def scan(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, lines):
+def scan(
+    data: np.ndarray, at: int, names: Names, wanted: int, found: Found
+) -> tuple[int, int, int, int, int]:
     """Read lines until the data ends or the room is full; return the next place, and how much was filled.
 
-    The data must end with PADDING. A line that is not taken leaves nothing behind but its place.
+    That is how many spans, hits, groups and lines. The data must end with PADDING. A line that is not taken
+    leaves nothing behind but its place.
     """
-    state, seen = np.zeros(16, np.int64), np.zeros(10, np.int64)
+    return _scan(data, at, *names, wanted, *found, np.zeros(16, np.int64), np.zeros(10, np.int64))
+
+
+@entrance
+def _scan(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, lines, state, seen):
     span = hit = group = np.int64(0)
-    line, end = 0, len(data) - 32
+    line, end = 0, len(data) - _PADDED
     while at < end and line < len(lines):
-        stop = at
-        while data[stop] != 10:
-            stop += 1
+        stop = line_end(data, at)
         state[_SPAN_AT], state[_HIT_AT], state[_GROUP_AT] = span, hit, group
         state[_SPANS_FROM], state[_GROUPS_FROM] = span, group
         taken = _line(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, state, seen)

@@ -7,18 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.intake.json_scan import (
-    compiled,
-    digits,
-    eight,
-    integer,
-    lookup,
-    names_of,
-    skip,
-    space,
-    string,
-    word,
-)  # fmt: skip
+from pipeline.intake.json_scan import digits, integer, skip, space, string
+from pipeline.intake.machine import compiled, eight, inlined, lookup, names_of, one, word
 
 FIELDS = (
     "resourceSpans", "resource", "scopeSpans", "scope", "spans", "instrumentationLibrarySpans",
@@ -85,50 +75,50 @@ def room(size: int) -> Found:
 @compiled
 def field_name(data, at):
     """Read `"name":` -> place of the value or -1, number of the field or -1, whether it is plain ASCII."""
-    if data[at] != 34:
+    if one(data, at) != 34:
         return -1, -1, False
     last, plain = string(data, at + 1)
     if last < 0:
         return -1, -1, False
     field = lookup(data, at + 1, last, _SLOTS, _OFFSETS, _BLOB) if plain else -1
     at = space(data, last + 1)
-    return (space(data, at + 1), field, plain) if data[at] == 58 else (-1, -1, False)
+    return (space(data, at + 1), field, plain) if one(data, at) == 58 else (-1, -1, False)
 
 
-@compiled
+@inlined
 def attribute_value(data, first):
     """Read the value of an attribute: the place behind it or -1, its form, its start and end, its number."""
     nothing = np.int64(0)
     opens = eight(data, first)
     if opens == _TEXT_OPENS and eight(data, first + 8) == _TEXT_GOES_ON:
         last, plain = string(data, first + 16)
-        if last >= 0 and data[last + 1] == 125:
+        if last >= 0 and one(data, last + 1) == 125:
             size = last - first - 16
-            if plain and 0 < size <= 128 and data[first + 16] != 32 and data[last - 1] != 32:
+            if plain and 0 < size <= 128 and one(data, first + 16) != 32 and one(data, last - 1) != 32:
                 return last + 2, PLAIN, first + 16, last, nothing
             return last + 2, RAW, first, last + 2, nothing
     elif opens == _WHOLE_OPENS and eight(data, first + 5) == _WHOLE_GOES_ON:
         last = digits(data, first + 13)
-        if data[last] == 34 and data[last + 1] == 125:
+        if one(data, last) == 34 and one(data, last + 1) == 125:
             number = integer(data, first + 13, last)
             if number >= 0:
                 return last + 2, NUMBER, first, last + 2, number
-    if data[first] == 123:
+    if one(data, first) == 123:
         at, field, _ = field_name(data, space(data, first + 1))
-        if at >= 0 and data[at] == 34 and (field == F_STRING_VALUE or field == F_INT_VALUE):
+        if at >= 0 and one(data, at) == 34 and (field == F_STRING_VALUE or field == F_INT_VALUE):
             last, plain = string(data, at + 1)
             behind = space(data, last + 1)
-            if last >= 0 and plain and data[behind] == 125:
+            if last >= 0 and plain and one(data, behind) == 125:
                 if field == F_INT_VALUE:
                     number = integer(data, at + 1, last)
                     if number >= 0:
                         return behind + 1, NUMBER, first, behind + 1, number
-                elif 0 < last - at - 1 <= 128 and data[at + 1] != 32 and data[last - 1] != 32:
+                elif 0 < last - at - 1 <= 128 and one(data, at + 1) != 32 and one(data, last - 1) != 32:
                     return behind + 1, PLAIN, at + 1, last, nothing
         elif at >= 0 and field == F_INT_VALUE:
             last = digits(data, at)
             behind = space(data, last)
-            if last > at and data[behind] == 125 and (data[at] != 48 or last == at + 1):
+            if last > at and one(data, behind) == 125 and (one(data, at) != 48 or last == at + 1):
                 number = integer(data, at, last)
                 if number >= 0:
                     return behind + 1, NUMBER, first, behind + 1, number
@@ -136,17 +126,17 @@ def attribute_value(data, first):
     return at, RAW, first, at, nothing
 
 
-@compiled
+@inlined
 def pass_by(data, first):
     """Return the place behind the value of an attribute that nobody wants; -1 if it is broken."""
     if eight(data, first) == _TEXT_OPENS and eight(data, first + 8) == _TEXT_GOES_ON:
         last, _ = string(data, first + 16)
-        if last >= 0 and data[last + 1] == 125:
+        if last >= 0 and one(data, last + 1) == 125:
             return last + 2
     return skip(data, first)
 
 
-@compiled
+@inlined
 def attribute_key(data, at, slots, offsets, blob, wanted):
     """Read the key of an attribute: the place behind it or -1, its number or -1, whether it names a text.
 
@@ -159,7 +149,7 @@ def attribute_key(data, at, slots, offsets, blob, wanted):
     if number >= 0:
         return last + 1, number if number < wanted else -1, number >= wanted
     for place in range(at + 2, last):
-        if data[place] == 46 and 48 <= data[place + 1] <= 57:
+        if one(data, place) == 46 and 48 <= one(data, place + 1) <= 57:
             return last + 1, -1, lookup(data, at + 1, place, slots, offsets, blob) >= wanted
     return last + 1, -1, False
 
@@ -167,7 +157,7 @@ def attribute_key(data, at, slots, offsets, blob, wanted):
 @compiled
 def identifier(data, at, ids, span, slot, digits):
     """Keep an id in lower case; return the place behind it, and 1 if it is one, 0 if empty, -1 if neither."""
-    if data[at] != 34:
+    if one(data, at) != 34:
         return skip(data, at), -1
     last, _ = string(data, at + 1)
     if last < 0:
@@ -176,7 +166,7 @@ def identifier(data, at, ids, span, slot, digits):
         return last + 1, 0 if last == at + 1 else -1
     zeros = True
     for step in range(digits):
-        byte = data[at + 1 + step]
+        byte = one(data, at + 1 + step)
         if 65 <= byte <= 70:
             byte |= 32
         elif not (48 <= byte <= 57 or 97 <= byte <= 102):
@@ -189,7 +179,7 @@ def identifier(data, at, ids, span, slot, digits):
 @compiled
 def nanoseconds(data, at):
     """Return the place behind a time, and the time, or -1 where it is not 19 digits and of this century."""
-    if data[at] == 34:
+    if one(data, at) == 34:
         last, _ = string(data, at + 1)
         first, behind = at + 1, last + 1
     else:
@@ -199,9 +189,9 @@ def nanoseconds(data, at):
         return -1, np.int64(-1)
     value = np.int64(0)
     for place in range(first, last):
-        if not 48 <= data[place] <= 57 or last - first != 19 or data[first] > 51:
+        if not 48 <= one(data, place) <= 57 or last - first != 19 or one(data, first) > 51:
             return behind, np.int64(-1)
-        value = value * 10 + (data[place] - 48)
+        value = value * 10 + (one(data, place) - 48)
     return behind, value if value >= 10**18 else np.int64(-1)
 
 
@@ -210,14 +200,14 @@ def tells_exception(data, first, last):
     """Return whether some bytes name the type of an exception."""
     for place in range(first, last - len(EXCEPTION) + 1):
         step = 0
-        while step < len(EXCEPTION) and data[place + step] == EXCEPTION[step]:
+        while step < len(EXCEPTION) and one(data, place + step) == EXCEPTION[step]:
             step += 1
         if step == len(EXCEPTION):
             return True
     return False
 
 
-@compiled
+@inlined
 def keep_hit(hits, hit, span, key, form, first, last, number):
     """Note a wanted value; return the place of the next one."""
     hits[hit, 0] = span
