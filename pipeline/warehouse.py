@@ -82,14 +82,17 @@ class Warehouse:
         self._connection.execute("commit")
 
     @contextmanager
-    def bounded(self, memory: str) -> Iterator[None]:
-        """Keep what DuckDB holds below a bound meanwhile; the rest goes to the disk, beside the file."""
-        self._connection.execute("set memory_limit = $memory", {"memory": memory})
+    def bounded(self, memory: str, threads: int) -> Iterator[None]:
+        """Keep what DuckDB takes below bounds meanwhile; what memory does not hold goes to the disk, beside the file."""
+        bounds = {"memory_limit": memory, "threads": threads}
+        for name, value in bounds.items():
+            self._connection.execute(f"set {name} = $value", {"value": value})
         try:
             yield
         finally:
             with suppress(duckdb.Error):  # after a fatal error the connection is of no use
-                self._connection.execute("reset memory_limit")
+                for name in bounds:
+                    self._connection.execute(f"reset {name}")
 
     def insert(self, table: Table, frame: pl.DataFrame) -> int:
         """Append rows after checking them against the contract; return how many."""
