@@ -4,9 +4,10 @@ A rate that nobody knows is null, and what it would price is listed as unpriced:
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from importlib.metadata import version
+from typing import NamedTuple
 
 import polars as pl
 from genai_prices import Usage, calc_price
@@ -16,7 +17,7 @@ from genai_prices.types import ModelInfo, StartDateConstraint
 from pipeline.money import quantize
 from pipeline.period import Month
 from pipeline.provider import Provider
-from pipeline.settings import Price, Settings
+from pipeline.settings import Settings
 from schemas.recon import Rate
 from schemas.types import ALL
 
@@ -45,6 +46,36 @@ _CONTEXT: dict[str, dict[str, str]] = {
 }
 
 
+class Rated(NamedTuple):
+    """What a token costs, and how that is known."""
+
+    usd_per_token: Decimal | None
+    """Null where nobody knows a price."""
+    origin: str
+    """Price card and version, or why there is none."""
+
+
+class RateCard:
+    """Expected rates of a configuration: its prices over the list prices, by day."""
+
+    def __init__(self, settings: Settings, providers: Sequence[Provider]) -> None:
+        self._ids = {provider.slug: provider.prices_id for provider in providers}
+        self._configured = settings.prices
+
+    def rate(self, provider: str, model: str, service_tier: str, token_kind: str, day: date) -> Rated:
+        """Return the expected rate of a day, for a call below every length threshold."""
+        wanted_tier = "standard" if service_tier == ALL else service_tier
+        for price in self._configured:
+            if (price.provider, price.model, price.token_kind, price.service_tier) == (
+                provider, model, token_kind, wanted_tier,
+            ):  # fmt: skip
+                return Rated(quantize(price.usd_per_million / 1_000_000), "configuration")
+        if (prices_id := self._ids.get(provider)) is None:
+            return Rated(None, f"no price list knows provider {provider}")
+        at = datetime.combine(day, time(), UTC)
+        return Rated(*_list_rate(prices_id, model, service_tier, token_kind, at))
+
+
 def expected_rates(
     keys: pl.DataFrame, month: Month, settings: Settings, providers: Sequence[Provider]
 ) -> pl.DataFrame:
@@ -52,29 +83,14 @@ def expected_rates(
 
     Rates are those of the month's last day, for one call below every length threshold.
     """
-    ids = {provider.slug: provider.prices_id for provider in providers}
+    card = RateCard(settings, providers)
     columns = ["provider", "model", "service_tier", "token_kind"]
-    last_day = month.end() - timedelta(days=1)
-    rows = []
-    for provider, model, tier, kind in keys.select(columns).unique().sort(columns).iter_rows():
-        rate, origin = _rate(ids.get(provider), (provider, model, tier, kind), last_day, settings.prices)
-        rows.append((str(month), provider, model, tier, kind, rate, origin))
+    last_day = month.next.first_day - timedelta(days=1)
+    rows = [
+        (str(month), provider, model, tier, kind, *card.rate(provider, model, tier, kind, last_day))
+        for provider, model, tier, kind in keys.select(columns).unique().sort(columns).iter_rows()
+    ]
     return pl.DataFrame(rows, schema=pl.Schema(Rate.empty().schema), orient="row")
-
-
-def _rate(
-    prices_id: str | None, key: tuple[str, str, str, str], at: datetime, configured: Sequence[Price]
-) -> tuple[Decimal | None, str]:
-    provider, model, tier, kind = key
-    wanted_tier = "standard" if tier == ALL else tier
-    for price in configured:
-        if (price.provider, price.model, price.token_kind, price.service_tier) == (
-            provider, model, kind, wanted_tier,
-        ):  # fmt: skip
-            return quantize(price.usd_per_million / 1_000_000), "configuration"
-    if prices_id is None:
-        return None, f"no price list knows provider {provider}"
-    return _list_rate(prices_id, model, tier, kind, at)
 
 
 def _list_rate(prices_id: str, model: str, tier: str, kind: str, at: datetime) -> tuple[Decimal | None, str]:

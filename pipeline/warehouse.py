@@ -83,7 +83,7 @@ class Warehouse:
 
     @contextmanager
     def bounded(self, memory: str, threads: int) -> Iterator[None]:
-        """Keep DuckDB within bounds meanwhile; what the memory does not hold goes to disk, beside the file."""
+        """Keep DuckDB within bounds meanwhile; more memory is taken on disk, beside the file."""
         bounds = {"memory_limit": memory, "threads": threads}
         for name, value in bounds.items():
             self._connection.execute(f"set {name} = $value", {"value": value})
