@@ -31,8 +31,13 @@ def test_a_benchmark_tells_its_ratio_beside_its_goal(tmp_path: Path) -> None:
     assert "≤ 10" in shown
 
 
-def test_landing_is_told_beside_its_baselines(tmp_path: Path) -> None:
-    shown, tables = told(tmp_path, "--only", "landing", "--spans", "2000")
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[dict]]:
+    return told(tmp_path_factory.mktemp("landing"), "--only", "landing", "--spans", "2000")
+
+
+def test_landing_is_told_beside_its_baselines(landing) -> None:
+    shown, tables = landing
     plain, protobuf, with_text = tables
     for table, spans in ((plain, 2000), (protobuf, 2000), (with_text, 400)):
         by_code = {timing["code"]: timing for timing in table["timings"]}
@@ -49,9 +54,9 @@ def test_landing_is_told_beside_its_baselines(tmp_path: Path) -> None:
     assert protobuf["timings"][1] == plain["timings"][1]
 
 
-def test_it_is_told_how_many_spans_were_counted_and_how_fast(tmp_path: Path) -> None:
+def test_it_is_told_how_many_spans_were_counted_and_how_fast(landing) -> None:
     """Of 400 spans 200 are calls, of which those numbered 1, 101, 201 and 301 log no usage."""
-    shown, (_, _, with_text) = told(tmp_path, "--only", "landing", "--spans", "2000")
+    shown, (_, _, with_text) = landing
     counting = with_text["counting"]
     assert (counting["llm_spans"], counting["counted_spans"]) == (200, 4)
     assert counting["share"] == pytest.approx(4 / 200)
