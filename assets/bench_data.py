@@ -67,26 +67,42 @@ def write_dump(path: Path, spans: int, *, with_text: bool = False) -> int:
     With text every call carries its prompt and its answer, and one in fifty logs no usage.
     """
     with path.open("wb") as file:
-        return sum(file.write(line) for line in _lines(spans, with_text))
+        return sum(file.write(line) for line in lines(spans, with_text=with_text))
 
 
-def _lines(spans: int, with_text: bool) -> Iterator[bytes]:
+def write_files(folder: Path, files: int) -> int:
+    """Write so many dumps of one, two or three spans each; return the bytes."""
+    folder.mkdir()
+    size, first = 0, 0
+    for number in range(files):
+        spans = range(first, first + 1 + number % 3)
+        size += (folder / f"{number:06}.jsonl").write_bytes(_line(spans, with_text=False))
+        first = spans.stop
+    return size
+
+
+def lines(spans: int, *, with_text: bool = False) -> Iterator[bytes]:
+    """Yield requests with so many spans together, one a line."""
     for first in range(0, spans, SPANS_A_LINE):
-        group = range(first, min(first + SPANS_A_LINE, spans))
-        made = ",".join(_call(i, with_text) if i % 2 else _other(i) for i in group)
-        service = _SERVICES[first // SPANS_A_LINE % len(_SERVICES)]
-        yield (
-            '{"resourceSpans":[{"resource":{"attributes":['
-            f'{{"key":"service.name","value":{{"stringValue":"{service}"}}}},'
-            '{"key":"deployment.environment.name","value":{"stringValue":"production"}},'
-            f'{{"key":"host.name","value":{{"stringValue":"node-{first % 97}"}}}},'
-            '{"key":"telemetry.sdk.language","value":{"stringValue":"python"}}]},'
-            '"scopeSpans":[{"scope":{"name":"opentelemetry.instrumentation.bench","version":"1.2.0"},'
-            f'"spans":[{made}]}}]}}]}}\n'
-        ).encode()
+        yield _line(range(first, min(first + SPANS_A_LINE, spans)), with_text=with_text)
 
 
-def _mix(number: int) -> int:
+def _line(group: range, *, with_text: bool) -> bytes:
+    made = ",".join(_call(i, with_text) if i % 2 else _other(i) for i in group)
+    first = group.start
+    service = _SERVICES[first // SPANS_A_LINE % len(_SERVICES)]
+    return (
+        '{"resourceSpans":[{"resource":{"attributes":['
+        f'{{"key":"service.name","value":{{"stringValue":"{service}"}}}},'
+        '{"key":"deployment.environment.name","value":{"stringValue":"production"}},'
+        f'{{"key":"host.name","value":{{"stringValue":"node-{first % 97}"}}}},'
+        '{"key":"telemetry.sdk.language","value":{"stringValue":"python"}}]},'
+        '"scopeSpans":[{"scope":{"name":"opentelemetry.instrumentation.bench","version":"1.2.0"},'
+        f'"spans":[{made}]}}]}}]}}\n'
+    ).encode()
+
+
+def mix(number: int) -> int:
     """Return 64 bits that look random: the finalizer of splitmix64."""
     mixed = (number + 1) * 0x9E3779B97F4A7C15 % 2**64
     mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 % 2**64
@@ -97,12 +113,12 @@ def _mix(number: int) -> int:
 def _ids(number: int) -> tuple[str, str, str]:
     """Return trace id, span id and the parent's: eight spans are a trace, its first is the root."""
     trace = number // 8
-    parent = "" if number % 8 == 0 else f"{_mix(trace * 8) or 1:016x}"
-    return f"{_mix(trace + 2**40):016x}{_mix(trace):016x}", f"{_mix(number):016x}", parent
+    parent = "" if number % 8 == 0 else f"{mix(trace * 8) or 1:016x}"
+    return f"{mix(trace + 2**40):016x}{mix(trace):016x}", f"{mix(number):016x}", parent
 
 
 def _call(number: int, with_text: bool) -> str:
-    mixed = _mix(number)
+    mixed = mix(number)
     system, asked, answered, host = _MODELS[mixed % 3]
     start = _START + number * 1_000_000 + mixed % 1_000_000
     given, made = mixed % 20_000 + 1, mixed % 1_500 + 1
@@ -111,12 +127,12 @@ def _call(number: int, with_text: bool) -> str:
     return _LLM % (
         *_ids(number), asked, start, start + mixed % 9_000_000_000, system, asked, mixed % 10,
         mixed % 4_000 + 96, answered, f"{mixed:016x}", "stop" if mixed % 9 else "length", usage,
-        given // 2, host, mixed % 12, mixed % 40, f"{_mix(number // 64):016x}", text,
+        given // 2, host, mixed % 12, mixed % 40, f"{mix(number // 64):016x}", text,
     )  # fmt: skip
 
 
 def _other(number: int) -> str:
-    mixed = _mix(number)
+    mixed = mix(number)
     start = _START + number * 1_000_000 + mixed % 1_000_000
     return _OTHER % (
         *_ids(number), _OTHERS[mixed % 5], mixed % 5 + 1, start, start + mixed % 90_000_000,

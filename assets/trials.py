@@ -5,7 +5,6 @@ What they call is imported when they run: nothing else of the command line needs
 
 import json
 import os
-import platform
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Annotated
@@ -57,37 +56,33 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 def bench(
-    only: Annotated[str | None, typer.Option(help="Only this: attribution or landing.")] = None,
+    only: Annotated[str | None, typer.Option(help="Only attribution, landing, files or scale.")] = None,
     calls: Annotated[int, typer.Option(min=100, help="Calls of the month, about.")] = 1_000_000,
-    spans: Annotated[int, typer.Option(min=1_000, help="Spans of the dump; with text a fifth.")] = 1_000_000,
+    spans: Annotated[int, typer.Option(min=1_000, help="Spans of the dump; scale lands ten times these.")] = (
+        1_000_000
+    ),
     runs: Annotated[int, typer.Option(min=1, help="Runs; the median counts.")] = 3,
     figures: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
 ) -> None:
     """Measure speed and memory, each beside a baseline of the same data in the same run."""
     from assets import bench as trial  # noqa: PLC0415
-    from assets import bench_landing as landing  # noqa: PLC0415
+    from assets.bench_machine import machine, told  # noqa: PLC0415
+    from assets.bench_measure import Asked  # noqa: PLC0415
 
-    if only not in (None, "attribution", "landing"):
-        raise typer.BadParameter(f"'{only}' is not measured; attribution and landing are.")
-    told: list[dict[str, object]] = []
+    if only not in (None, *trial.CODES):
+        raise typer.BadParameter(f"'{only}' is not measured; these are: {', '.join(trial.CODES)}.")
+    shape, done = machine(), []
     _out.width = max(_out.width, 110)
-    if only != "landing":
-        total = len(trial.BENCHMARKS)
-        done = list(track(trial.run(calls, runs), "measuring", total=total, console=_talk, transient=True))
-        _out.print(trial.table(done))
-        for benchmark, _ in done:
-            _out.print(f"{benchmark.code}: {benchmark.sentence}", markup=False, style="dim")
-        told += trial.as_json(done)
-    if only != "attribution":
-        compared = landing.run(spans, runs)
-        for one in compared:
-            _out.print(landing.table(one))
-        for contender in landing.CONTENDERS:
-            _out.print(f"{contender.code}: {contender.sentence}", markup=False, style="dim")
-        told += landing.as_json(compared)
-    _out.print(f"On {_CORES} cores, {platform.system()}, Python {platform.python_version()}.")
-    if figures is not None:
-        figures.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    _out.print(told(shape), markup=False)
+    with _talk.status("measuring") as status:
+        for shown in trial.run(Asked(calls, spans, runs, status.update), only):
+            _out.print(shown.table)
+            for note in shown.notes:
+                _out.print(note, markup=False, style="dim")
+            done.append(shown.figures)
+            if figures is not None:  # what was measured stays, whatever comes next
+                kept = {"machine": shape, "benchmarks": done}
+                figures.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
 
 
 def _seeds(seeds: int, fresh: int) -> list[int]:

@@ -1,90 +1,108 @@
-"""The month that is benchmarked: a simulated one repeated, so that traced and metered still meet."""
+"""`tallystick bench`: every table is printed, and what it tells follows from what was measured."""
 
 import json
+from collections import namedtuple
 from pathlib import Path
 
-import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from assets import bench, bench_data, close
+from assets import bench, bench_machine, bench_scale
+from assets.bench_measure import Asked
 from assets.cli import app
-from pipeline.period import Month
-from pipeline.reconcile import explain_drift
-from pipeline.simulator import world
-
-MONTH = "2026-10"
+from pipeline.errors import ConfigError
 
 
-@pytest.fixture(scope="module")
-def facts(tmp_path_factory: pytest.TempPathFactory) -> tuple:
-    made = world.write(tmp_path_factory.mktemp("bench"), seed=4, month=MONTH, calls=300)
-    config = close.load_settings(made.configuration)
-    close.land(config)
-    return close.facts(config, Month.parse(MONTH))
-
-
-def test_three_tiles_hold_three_times_the_tokens_and_the_calls(facts) -> None:
-    """Of the steps those that are arithmetic on records; what is inferred may move with its size."""
-    calls, meters, rules = facts
-    once = totals(explain_drift(calls, meters, MONTH, rules).bridge)
-    three = bench.tile_calls(calls, 3), bench.tile_meters(meters, 3)
-    thrice = totals(explain_drift(*three, MONTH, rules).bridge)
-    assert three[0].calls.height == 3 * calls.calls.height
-    assert once["traced"] > 0
-    for step in ("traced", "uninstrumented"):
-        assert thrice.get(step, 0) == 3 * once.get(step, 0)
-    assert sum(thrice.values()) == 3 * sum(once.values())
-
-
-def totals(bridge: pl.DataFrame) -> dict[str, int]:
-    return dict(bridge.group_by("step").agg(pl.col("tokens").sum()).rows())
-
-
-def test_no_two_tiles_share_an_id_or_a_time_and_a_trace_stays_together(facts) -> None:
-    calls = facts[0].calls
-    tiled = bench.tile_calls(facts[0], 2).calls
-    assert tiled["call_id"].n_unique() == 2 * calls["call_id"].n_unique()
-    assert tiled["trace_id"].n_unique() == 2 * calls["trace_id"].n_unique()
-    first, second = (tiled.filter(pl.col("trace_id").str.starts_with(f"{tile}-")) for tile in (0, 1))
-    apart = second.sort("call_id")["ended_at"] - first.sort("call_id")["ended_at"]
-    assert apart.dt.total_milliseconds().unique().to_list() == [3000]
-    assert tiled["response_id"].null_count() == 2 * calls["response_id"].null_count()
+def told(tmp_path: Path, *asked: str) -> tuple[str, list[dict]]:
+    path = tmp_path / "bench.json"
+    done = CliRunner().invoke(app, ["bench", *asked, "--runs", "1", "--json", str(path)])
+    assert done.exit_code == 0, done.output
+    figures = json.loads(path.read_text("utf-8"))
+    assert figures["machine"] == bench_machine.machine()
+    return done.stdout, figures["benchmarks"]
 
 
 def test_a_benchmark_tells_its_ratio_beside_its_goal(tmp_path: Path) -> None:
-    path = tmp_path / "bench.json"
-    done = CliRunner().invoke(
-        app, ["bench", "--only", "attribution", "--calls", "300", "--runs", "1", "--json", str(path)]
-    )
-    assert done.exit_code == 0, done.output
-    assert {"attribution"} == {row["benchmark"] for row in json.loads(path.read_text("utf-8"))}
-    (row,) = json.loads(path.read_text("utf-8"))
+    shown, (row,) = told(tmp_path, "--only", "attribution", "--calls", "300")
+    assert row["benchmark"] == "attribution"
     assert row["ratio"] == pytest.approx(row["seconds"] / row["baseline_seconds"])
     assert 250 < row["rows"] < 350
     assert row["peak_bytes"] > 50 * 2**20
-    assert "≤ 10" in done.stdout
+    assert "≤ 10" in shown
 
 
-def test_landing_is_told_beside_its_baselines(tmp_path: Path) -> None:
-    path = tmp_path / "bench.json"
-    asked = ["bench", "--only", "landing", "--spans", "2000", "--runs", "1", "--json", str(path)]
-    done = CliRunner().invoke(app, asked)
-    assert done.exit_code == 0, done.output
-    plain, with_text = json.loads(path.read_text("utf-8"))
-    for told, spans in ((plain, 2000), (with_text, 400)):
-        by_code = {timing["code"]: timing for timing in told["timings"]}
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[dict]]:
+    return told(tmp_path_factory.mktemp("landing"), "--only", "landing", "--spans", "2000")
+
+
+def test_landing_is_told_beside_its_baselines(landing) -> None:
+    shown, tables = landing
+    plain, protobuf, with_text = tables
+    for table, spans in ((plain, 2000), (protobuf, 2000), (with_text, 400)):
+        by_code = {timing["code"]: timing for timing in table["timings"]}
         assert {timing["spans"] for code, timing in by_code.items() if code != "parse only"} == {spans}
-        assert told["ratio"] == pytest.approx(by_code["duckdb"]["seconds"] / by_code["landing"]["seconds"])
+        seconds = {code: timing["seconds"] for code, timing in by_code.items()}
+        assert table["ratio"] == pytest.approx(seconds["duckdb"] / seconds["landing"])
+        assert table["share_of_limit"] == pytest.approx(seconds["parse only"] / seconds["landing"])
+        assert f"{table['benchmark']}: {table['ratio']:.1f} × DuckDB" in shown
         assert all(timing["peak_bytes"] > 50 * 2**20 for timing in by_code.values())
-    assert (plain["goal"], with_text["goal"]) == (5, 1)
+        assert all(timing["cpu_seconds"] > 0 for timing in by_code.values())
+    assert [table["goal"] for table in tables] == [5, 5, 1]
+    assert {"duckdb", "polars", "pandas"} <= {timing["code"] for timing in plain["timings"]}
+    assert protobuf["timings"][0]["size_bytes"] < plain["timings"][0]["size_bytes"]
+    assert protobuf["timings"][1] == plain["timings"][1]
 
 
-def test_the_same_dump_is_made_again(tmp_path: Path) -> None:
-    for name in "ab":
-        bench_data.write_dump(tmp_path / name, 300, with_text=True)
-    lines = [json.loads(line) for line in (tmp_path / "a").read_bytes().splitlines()]
-    spans = [s for line in lines for part in line["resourceSpans"] for s in part["scopeSpans"][0]["spans"]]
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    assert len({span["spanId"] for span in spans}) == 300
-    assert sum(len(span["attributes"]) == 18 for span in spans) == 147
+def test_it_is_told_how_many_spans_were_counted_and_how_fast(landing) -> None:
+    """Of 400 spans 200 are calls, of which those numbered 1, 101, 201 and 301 log no usage."""
+    shown, (_, _, with_text) = landing
+    counting = with_text["counting"]
+    assert (counting["llm_spans"], counting["counted_spans"]) == (200, 4)
+    assert counting["share"] == pytest.approx(4 / 200)
+    assert counting["tokens"] == counting["landed_tokens"] > 4 * (160 + 60) * 0.9
+    assert counting["seconds"] > 0
+    assert "counting: 4 of 200 LLM spans (2.0%)" in shown
+    assert f"{counting['tokens'] / counting['seconds']:,.0f} tokens/s" in shown
+
+
+def test_time_per_span_is_told_over_three_sizes(tmp_path: Path) -> None:
+    shown, (scale,) = told(tmp_path, "--only", "scale", "--spans", "1000")
+    timings = scale["timings"]
+    each = [timing["seconds"] / timing["spans"] for timing in timings]
+    assert [timing["spans"] for timing in timings] == [100, 1000, 10_000]
+    assert scale["spread"] == pytest.approx(max(each) / min(each) - 1)
+    assert scale["peak_bytes"] == max(timing["peak_bytes"] for timing in timings)
+    assert "goal < 15%" in shown
+    assert "goal ≤ 1.5 GiB" in shown
+
+
+def test_small_files_are_told(tmp_path: Path) -> None:
+    shown, (files,) = told(tmp_path, "--only", "files", "--spans", "1000")
+    ours, duckdb = files["timings"]
+    assert files["files"] == 10
+    assert ours["spans"] == duckdb["spans"] == 1 + 2 + 3 + 1 + 2 + 3 + 1 + 2 + 3 + 1
+    assert ours["files_per_second"] == pytest.approx(10 / ours["seconds"])
+    assert "small files: 10 dumps" in shown
+
+
+def test_a_disk_without_room_is_told_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(bench_scale.shutil, "disk_usage", lambda folder: usage(5 * 10**9))
+    asked = Asked(100, 1_000_000, 1, lambda what: None)
+    with pytest.raises(ConfigError, match=r"5\.0 GB free; 10,000,000 spans .* need 1\d\.\d GB.*--spans"):
+        next(bench.run(asked, None))
+
+
+def test_what_is_not_measured_is_refused_with_what_is() -> None:
+    done = CliRunner().invoke(app, ["bench", "--only", "speed"])
+    assert done.exit_code == 2
+    assert all(code in done.output for code in bench.CODES)
+
+
+def test_the_machine_is_told_with_its_versions() -> None:
+    shape = bench_machine.machine()
+    assert shape["cores"] >= 1
+    assert shape["memory_bytes"] > 2**30
+    assert f"duckdb {shape['duckdb']}, polars {shape['polars']}" in bench_machine.told(shape)
+    assert "of unknown model" in bench_machine.told(shape | {"cpu": None})
