@@ -1,0 +1,163 @@
+"""Protobuf in machine code: tags, lengths, numbers and ids, each held to the end of what it lies in.
+
+All functions take the bytes, a place, and where the message around it ends; they answer -1 where there is no
+such thing, or where writers never write it so. The bytes end with PADDING, which belongs to no message.
+When this file changes, change `BUILT_FROM` in proto_scan.py too: that file's machine code holds what is here.
+Format: protobuf.dev, "Encoding".
+"""
+
+import numpy as np
+
+from pipeline.intake.json_scan import compiled, eight, lookup, word
+from pipeline.intake.scan_values import NUMBER, PLAIN, RAW
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+"""Kinds of fields; the others, groups, are left to the exact decoder."""
+
+_SPACES, _HIGHS = word(b" " * 8), word(b"\x80" * 8)
+_HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+_MOST = 10**18
+
+
+@compiled
+def varint(data, at, end, most):
+    """Read a number of at most so many bytes: the place behind it or -1, the number."""
+    value = np.int64(0)
+    for step in range(most):
+        if at >= end:
+            break
+        byte = np.int64(data[at])
+        at += 1
+        value |= (byte & 127) << (7 * step)
+        if byte < 128:
+            return at, value
+    return np.int64(-1), np.int64(0)
+
+
+@compiled
+def tag(data, at, end):
+    """Read a tag in its shortest form: the place behind it or -1, the number of the field, its kind."""
+    if data[at] < 128:
+        return (at + 1 if data[at] >= 8 else np.int64(-1)), np.int64(data[at] >> 3), np.int64(data[at] & 7)
+    behind, value = varint(data, at, end, 4)
+    if behind < 0 or data[behind - 1] == 0:
+        return np.int64(-1), np.int64(0), np.int64(0)
+    return behind, value >> 3, value & 7
+
+
+@compiled
+def sized(data, at, end):
+    """Read a length: where the bytes that have it start and end, -1 if it is broken or too large."""
+    first, size = varint(data, at, end, 4)
+    if first < 0 or size > end - first:
+        return np.int64(-1), np.int64(-1)
+    return first, first + size
+
+
+@compiled
+def next_field(data, at, end):
+    """Read a field: the place behind it or -1, its number, its kind, and where its value starts.
+
+    A value of bytes starts behind its length. A group is not read.
+    """
+    first, field, kind = tag(data, at, end)
+    if first < 0:
+        return np.int64(-1), field, kind, first
+    if kind == BYTES:
+        first, behind = sized(data, first, end)
+    elif kind == VARINT:
+        behind = _behind_varint(data, first, end)
+    else:
+        size = 8 if kind == FIXED64 else 4
+        is_fixed = kind == FIXED64 or kind == FIXED32
+        behind = first + size if is_fixed and end - first >= size else np.int64(-1)
+    return behind, field, kind, first
+
+
+@compiled
+def _behind_varint(data, at, end):
+    """Return the place behind a number of any size; the tenth byte of a negative one is 1."""
+    for step in range(10):
+        if at + step >= end:
+            break
+        if data[at + step] < 128:
+            return at + step + 1 if step < 9 or data[at + step] <= 1 else np.int64(-1)
+    return np.int64(-1)
+
+
+@compiled
+def is_ascii(data, first, last):
+    """Return whether all bytes are ASCII."""
+    while last - first >= 8:
+        if eight(data, first) & _HIGHS != 0:
+            return False
+        first += 8
+    for place in range(first, last):
+        if data[place] >= 128:
+            return False
+    return True
+
+
+@compiled
+def is_printable(data, first, last):
+    """Return whether all bytes are ASCII and no control characters."""
+    while last - first >= 8:
+        bits = eight(data, first)
+        if ((bits - _SPACES) | bits) & _HIGHS != 0:
+            return False
+        first += 8
+    for place in range(first, last):
+        if not 32 <= data[place] < 128:
+            return False
+    return True
+
+
+@compiled
+def any_value(data, first, last):
+    """Return the form of an AnyValue, its start and end, its number."""
+    nothing = np.int64(0)
+    if last - first >= 2 and data[first] == 10:
+        start, stop = sized(data, first + 1, last)
+        is_short = stop == last and 0 < last - start <= 128
+        if is_short and data[start] != 32 and data[last - 1] != 32 and is_printable(data, start, last):
+            return PLAIN, start, last, nothing
+    elif last - first >= 2 and data[first] == 24:
+        behind, number = varint(data, first + 1, last, 9)
+        if behind == last and number < _MOST:
+            return NUMBER, first, last, number
+    return RAW, first, last, nothing
+
+
+@compiled
+def key_number(data, first, last, slots, offsets, blob, wanted):
+    """Return the number of a key or -1, and whether it names a text; see `scan_values.attribute_key`."""
+    number = lookup(data, first, last, slots, offsets, blob)
+    if number >= 0:
+        return (number if number < wanted else -1), number >= wanted
+    for place in range(first + 1, last - 1):
+        if data[place] == 46 and 48 <= data[place + 1] <= 57:
+            return -1, lookup(data, first, place, slots, offsets, blob) >= wanted
+    return -1, False
+
+
+@compiled
+def identifier(data, first, last, ids, span, slot, size):
+    """Keep an id as lower-case hex; return 1 if it is one, 0 if it is empty or zeros, -1 if neither."""
+    if last - first != size:
+        return 0 if last == first else -1
+    bits = 0
+    for step in range(size):
+        byte = data[first + step]
+        bits |= byte
+        ids[span, slot + 2 * step] = _HEX[byte >> 4]
+        ids[span, slot + 2 * step + 1] = _HEX[byte & 15]
+    return 1 if bits else 0
+
+
+@compiled
+def fixed64(data, at):
+    """Return eight bytes as the number that they are."""
+    value = np.uint64(0)
+    for step in range(8):
+        value |= np.uint64(data[at + step]) << np.uint64(8 * step)
+    return value
