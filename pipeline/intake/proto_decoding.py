@@ -18,6 +18,9 @@ from pipeline.traces.format import Messages
 BLOCK_BYTES = 8 << 20
 """From so many bytes on, messages are scanned: about as many spans as a block of JSON holds."""
 
+_ROOM_BYTES = 2 * BLOCK_BYTES
+"""The room for spans is made anew for a block with a message that is larger still."""
+
 _Read = tuple[Line, Found | None]
 
 
@@ -26,6 +29,7 @@ def decode_messages(read: Iterable[_Read], kind: Messages, options: DecodeOption
     decoder = _MessageDecoder(kind, options)
     for block in _blocks(read):
         yield from decoder.take(block)
+    yield decoder.columns.exact.take()
 
 
 def _blocks(read: Iterable[_Read]) -> Iterator[list[_Read]]:
@@ -37,7 +41,8 @@ def _blocks(read: Iterable[_Read]) -> Iterator[list[_Read]]:
         if size >= BLOCK_BYTES:
             yield block
             block, size = [], 0
-    yield block
+    if block:
+        yield block
 
 
 class _MessageDecoder:
@@ -46,13 +51,14 @@ class _MessageDecoder:
     def __init__(self, kind: Messages, options: DecodeOptions) -> None:
         self.kind = kind
         self.columns = ColumnDecoder(options, PROTOBUF)
-        self.room = at.room(2 * BLOCK_BYTES)
+        self.room = at.room(_ROOM_BYTES)
 
     def take(self, block: list[_Read]) -> Iterator[Batch]:
         """Return the spans of a block, in one batch or more."""
         parts = [message.data for message, _ in block]
         data = np.frombuffer(b"".join((*parts, PADDING)), np.uint8)
-        found = self.room._replace(lines=_table(block))
+        room = self.room if len(data) <= _ROOM_BYTES else at.room(len(data))
+        found = room._replace(lines=_table(block))
         numbers = np.array([message.number for message, _ in block], np.int64)
         offsets = np.array([message.byte_offset for message, _ in block], np.int64)
         names, wanted, done = self.columns.names, self.columns.wanted, 0
