@@ -19,7 +19,7 @@ from pipeline.settings import Source
 from pipeline.storage import open_stored
 from pipeline.stored import StoredFile
 from pipeline.traces import trace_format
-from pipeline.traces.format import Messages, TraceFormat
+from pipeline.traces.format import Messages
 from pipeline.traces.otlp_json import OTLP_JSON
 
 MAX_EXPORT_BYTES = 256 * 1024 * 1024
@@ -134,7 +134,8 @@ def _traces(
     source: Source, file: StoredFile, options: DecodeOptions, content: Content, stream: io.BufferedReader
 ) -> Iterator[Piece]:
     dump, read = trace_format(stream.peek(HEAD_BYTES)[:HEAD_BYTES], source.format), 0
-    is_worthwhile = file.size_bytes >= _worthwhile(dump, content)
+    worthwhile = _WORTHWHILE if content.coding == "plain" else _WORTHWHILE // 16
+    is_worthwhile = file.size_bytes >= worthwhile
     if dump is OTLP_JSON and is_worthwhile:
         batches = decode_blocks(read_blocks(stream, content), options)
     elif dump.messages and is_worthwhile:
@@ -146,12 +147,6 @@ def _traces(
         read += batch.read
     if not (read or content.broken or read_head(file).strip(_BLANK)):
         raise SourceError("empty_file", "The file is empty.", _AGAIN)
-
-
-def _worthwhile(dump: TraceFormat, content: Content) -> int:
-    """Return from how many stored bytes on the machine code is loaded: protobuf has more spans to a byte."""
-    size = _WORTHWHILE if dump.messages is None else _WORTHWHILE // 3
-    return size if content.coding == "plain" else size // 16
 
 
 def _span_piece(source: Source, form: str, batch: Batch) -> Piece:

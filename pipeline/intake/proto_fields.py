@@ -15,7 +15,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 """Kinds of fields; the others, groups, are left to the exact decoder."""
 
 _SPACES, _HIGHS = word(b" " * 8), word(b"\x80" * 8)
-_HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+_ZEROS, _ABOVE_NINE = word(b"0" * 8), word(b"\x76" * 8)
 _MOST = 10**18
 
 
@@ -99,6 +99,23 @@ def is_ascii(data, first, last):
 
 
 @compiled
+def _key_form(data, first, last):
+    """Return 1 for a key of ASCII in which digits are, 0 if there are none, -1 for any other."""
+    digits = False
+    while last - first >= 8:
+        bits = eight(data, first)
+        if bits & _HIGHS != 0:
+            return -1
+        digits |= ((bits ^ _ZEROS) + _ABOVE_NINE) & _HIGHS != _HIGHS
+        first += 8
+    for place in range(first, last):
+        if data[place] >= 128:
+            return -1
+        digits |= 48 <= data[place] <= 57
+    return 1 if digits else 0
+
+
+@compiled
 def is_printable(data, first, last):
     """Return whether all bytes are ASCII and no control characters."""
     while last - first >= 8:
@@ -130,11 +147,17 @@ def any_value(data, first, last):
 
 @compiled
 def key_number(data, first, last, slots, offsets, blob, wanted):
-    """Return the number of a key or -1, and whether it names a text; see `scan_values.attribute_key`."""
+    """Return the number of a key or -1, and whether it names a text; see `scan_values.attribute_key`.
+
+    The number is -2 if the key is not ASCII.
+    """
+    form = _key_form(data, first, last)
+    if form < 0:
+        return -2, False
     number = lookup(data, first, last, slots, offsets, blob)
     if number >= 0:
         return (number if number < wanted else -1), number >= wanted
-    for place in range(first + 1, last - 1):
+    for place in range(first + 1, last - 1 if form == 1 else first):
         if data[place] == 46 and 48 <= data[place + 1] <= 57:
             return -1, lookup(data, first, place, slots, offsets, blob) >= wanted
     return -1, False
@@ -145,12 +168,14 @@ def identifier(data, first, last, ids, span, slot, size):
     """Keep an id as lower-case hex; return 1 if it is one, 0 if it is empty or zeros, -1 if neither."""
     if last - first != size:
         return 0 if last == first else -1
-    bits = 0
+    bits = np.uint64(0)
+    for step in range(0, size, 8):
+        bits |= eight(data, first + step)
     for step in range(size):
         byte = data[first + step]
-        bits |= byte
-        ids[span, slot + 2 * step] = _HEX[byte >> 4]
-        ids[span, slot + 2 * step + 1] = _HEX[byte & 15]
+        high, low = byte >> 4, byte & 15
+        ids[span, slot + 2 * step] = high + 48 + 39 * (high > 9)
+        ids[span, slot + 2 * step + 1] = low + 48 + 39 * (low > 9)
     return 1 if bits else 0
 
 

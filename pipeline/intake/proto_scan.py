@@ -42,7 +42,7 @@ from pipeline.intake.scan_values import (
     tells_exception,
 )
 
-BUILT_FROM = "ac116313"
+BUILT_FROM = "4a133d9f"
 """Hash of json_scan.py, scan_values.py and proto_fields.py, as in scan.py."""
 
 _EARLIEST, _LATEST = np.uint64(946_684_800 * 10**9), np.uint64(4_102_444_800 * 10**9)
@@ -77,16 +77,16 @@ def _attribute(data, at, end, slots, offsets, blob, wanted, spans, hits, state):
     if at == end:
         return True
     key, stop = (sized(data, at + 1, end)) if data[at] == 10 else (np.int64(-1), np.int64(-1))
-    if key < 0 or not is_ascii(data, key, stop):
-        state[_DOUBT] = 1
-        return True
-    if stop == end:
-        return True
-    first, last = (sized(data, stop + 1, end)) if data[stop] == 18 else (np.int64(-1), np.int64(-1))
-    if last != end:
+    if key < 0:
         state[_DOUBT] = 1
         return True
     number, is_text = key_number(data, key, stop, slots, offsets, blob, wanted)
+    if stop == end and number > -2:
+        return True
+    first, last = (sized(data, stop + 1, end)) if data[stop] == 18 else (np.int64(-1), np.int64(-1))
+    if last != end or number == -2:
+        state[_DOUBT] = 1
+        return True
     if is_text:
         spans[state[_SPAN_AT], HAS_TEXT] = 1
     if number < 0:
