@@ -97,6 +97,7 @@ ODD_SPANS = {
     "tag in a long form": CALL + b"\xaa\x80\x00\x01x",
     "field 0": CALL + b"\x02\x00",
     "model spaced": CALL + pair("gen_ai.response.model", text(" spaced ")),
+    "model before a space": CALL + pair("gen_ai.response.model", text("spaced ")),
     "model of tabs": CALL + pair("gen_ai.response.model", text("\tx\x1c")),
     "model long": CALL + pair("gen_ai.response.model", text("x" * 200)),
     "model of letters": CALL + pair("gen_ai.response.model", text("gpt-ö")),
