@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from pipeline.content import Content, Line
-from pipeline.intake import proto_decoding
+from pipeline.intake import file_rows, proto_decoding
 from pipeline.intake import scan_values as at
 from pipeline.intake.decoding import Batch, DecodeOptions, decode_records
 from pipeline.intake.proto_decoding import decode_messages
@@ -247,3 +247,16 @@ def test_a_refused_message_between_others_keeps_its_place() -> None:
     lines = [resource_spans(CALL), b"", resource_spans(CALL, TIMES), resource_spans(CALL)]
     content = b"".join(field(1, line) for line in lines[:3]) + b"\x07rest"
     assert _assert_file_same(OTLP_PROTO, content) == (2, ["bad_trace_id", "framing_lost"])
+
+
+@pytest.mark.parametrize("name", ["proto", "frames", "frames_zstd"])
+def test_a_large_file_is_landed_by_the_scan(
+    name: str, month: list[dict[str, Any]], landing: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = BUILDERS[name][1](month)
+    plain = landing(content, "plain")
+    monkeypatch.setattr(file_rows, "_WORTHWHILE", len(content))
+    monkeypatch.setattr(file_rows, "decode_records", None)
+    scanned = landing(content)
+    assert (scanned.format, scanned.rejects) == (plain.format, plain.rejects)
+    assert_frame_equal(scanned.spans, plain.spans)
