@@ -7,7 +7,6 @@ its bytes, by the readers of the exact decoder. A span that could come out diffe
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -15,9 +14,10 @@ import pyarrow as pa
 from pipeline.intake import readers, span_fields
 from pipeline.intake import scan_values as at
 from pipeline.intake.attributes import COUNTS, FLAT_PREFIX, Rules
+from pipeline.intake.encodings import Encoding
 from pipeline.intake.gather import gathered
 from pipeline.intake.readers import SpanError
-from pipeline.otlp import Attribute, Status
+from pipeline.otlp import Attribute
 
 Array = np.ndarray
 
@@ -25,9 +25,6 @@ _MANY = 100_000
 """Values of an attribute that are remembered; beyond it all are forgotten, so that memory is bounded."""
 
 _FAILED = object()
-_STATUS = msgspec.json.Decoder(Status | None)
-_TEXT = msgspec.json.Decoder(str | None)
-_WORD = msgspec.json.Decoder(int | str | None)
 
 
 class Slices:
@@ -91,7 +88,8 @@ class _Hits(NamedTuple):
 class ValueReader:
     """Reads the wanted values of blocks; remembers what equal bytes came to."""
 
-    def __init__(self, rules: Rules, columns: dict[str, pl.DataType]) -> None:
+    def __init__(self, rules: Rules, columns: dict[str, pl.DataType], encoding: Encoding) -> None:
+        self._encoding = encoding
         self._keys = list(rules)
         self._rules = rules
         self._numeric = {name for name, dtype in columns.items() if dtype != pl.String}
@@ -117,7 +115,8 @@ class ValueReader:
         if number >= 0:
             name = self._keys[number]
             return name, self._rules[name]
-        return _FIELDS[number]
+        column, read = self._encoding.fields[number]
+        return "", ((column, 0, read),)
 
     def _target(self, column: str, columns: Columns, spans: int) -> Slices | Numbers:
         if column in self._numeric:
@@ -139,7 +138,8 @@ class ValueReader:
             if not rest.any():
                 continue
             cache = self._cache.setdefault((name, column, is_plain), {})
-            codes, values = _decoded(data, taken.first[rest], taken.last[rest], name, read, is_plain, cache)
+            codes, raw = _distinct(data, taken.first[rest], taken.last[rest])
+            values = self._decoded(raw, name, read, is_plain, cache)
             doubt[taken.rows[rest][_mask(codes, [value is _FAILED for value in values])]] = True
             there = _mask(codes, [value is not _FAILED and value is not None for value in values])
             rows = taken.rows[rest][there]
@@ -149,6 +149,28 @@ class ValueReader:
             else:
                 numbers = np.array([v if isinstance(v, int) else 0 for v in values], np.int64)
                 _write_numbers(target, rows, numbers[codes[there]], column, doubt)
+
+    def _decoded(
+        self, raw: list[bytes], name: str, read: Callable[[Any], Any], is_plain: bool, cache: dict[bytes, Any]
+    ) -> list[Any]:
+        """Return what each value is read as."""
+        if len(cache) > _MANY:
+            cache.clear()
+        for item in raw:
+            if item not in cache:
+                cache[item] = self._one(item, name, read, is_plain)
+        return [cache[item] for item in raw]
+
+    def _one(self, item: bytes, name: str, read: Callable[[Any], Any], is_plain: bool) -> Any:
+        try:
+            if is_plain:
+                return read(item.decode())
+            if not name:
+                return read(item)
+            value = span_fields.value(Attribute(name, self._encoding.attribute(item)))
+            return None if value is None else read(value)
+        except (SpanError, ValueError, RecursionError):
+            return _FAILED
 
 
 def _by_key(hits: Array) -> Iterator[tuple[int, _Hits]]:
@@ -188,52 +210,10 @@ def _mask(codes: Array, flags: list[bool]) -> Array:
     return np.asarray(np.array(flags, np.bool_)[codes])
 
 
-def _decoded(  # noqa: PLR0913, PLR0917 - all that a value depends on
-    data: Array, first: Array, last: Array, name: str, read: Callable[[Any], Any], is_plain: bool,
-    cache: dict[bytes, Any],
-) -> tuple[Array, list[Any]]:  # fmt: skip
-    """Return the number of its distinct value for every row, and what each of them is read as."""
+def _distinct(data: Array, first: Array, last: Array) -> tuple[Array, list[bytes]]:
+    """Return the number of its distinct value for every row, and these values."""
     packed = pa.array(gathered(data, None, first, last), pa.large_binary()).dictionary_encode()
-    raw = packed.dictionary.to_pylist()
-    if len(cache) > _MANY:
-        cache.clear()
-    for item in raw:
-        if item not in cache:
-            cache[item] = _one(item, name, read, is_plain)
-    return packed.indices.to_numpy(zero_copy_only=False), [cache[item] for item in raw]
-
-
-def _one(item: bytes, name: str, read: Callable[[Any], Any], is_plain: bool) -> Any:
-    try:
-        if is_plain:
-            return read(item.decode())
-        if not name:
-            return read(item)
-        value = span_fields.value(Attribute(name, msgspec.Raw(item)))
-        return None if value is None else read(value)
-    except (SpanError, ValueError, RecursionError):
-        return _FAILED
-
-
-def _kind(item: bytes) -> str:
-    return span_fields.word(_WORD.decode(item), span_fields.KINDS)
-
-
-def _status(item: bytes) -> str:
-    status = _STATUS.decode(item)
-    return span_fields.word(status.code if status else None, span_fields.STATUSES)
-
-
-def _threshold(item: bytes) -> str | None:
-    return span_fields.threshold(_TEXT.decode(item))
-
-
-_FIELDS: dict[int, tuple[str, tuple[tuple[str, int, Callable[[Any], Any]], ...]]] = {
-    at.KIND: ("", (("kind", 0, _kind),)),
-    at.STATUS: ("", (("status", 0, _status),)),
-    at.TRACE_STATE: ("", (("sampling_threshold", 0, _threshold),)),
-}
-"""Fields of a span that are read like attributes; their readers take JSON."""
+    return packed.indices.to_numpy(zero_copy_only=False), packed.dictionary.to_pylist()
 
 
 def starts_with_flat_prefix(data: Array, first: Array, last: Array) -> Array:

@@ -1,47 +1,43 @@
-"""Trace dumps to frames of raw.span at speed: by columns what the scan is sure of, one by one the rest."""
+"""What a scan found to frames of raw.span: by columns what it is sure of, one by one the rest."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from pipeline.content import Line
-from pipeline.intake import scan, span_fields
 from pipeline.intake import scan_values as at
-from pipeline.intake.blocks import BLOCK_BYTES, PADDING, Block
+from pipeline.intake import span_fields
 from pipeline.intake.columns import Columns, Notes, ValueReader, starts_with_flat_prefix
 from pipeline.intake.decoding import SPAN_COLUMNS, Batch, DecodeOptions, Decoder
+from pipeline.intake.encodings import Encoding
 from pipeline.intake.gather import gathered
 from pipeline.intake.machine import names_of
 from pipeline.intake.readers import MAX_TEXT, SpanError
 from pipeline.intake.recount import estimates
 from pipeline.intake.span_texts import TEXT_NAMES
-from pipeline.otlp import Found, Framer, Resource, Scope, read_span, spans_of
+from pipeline.otlp import Found, Resource, Scope
 from pipeline.provider import Reject
 
 Array = np.ndarray
 
-_RESOURCE = msgspec.json.Decoder(Resource | None)
-_SCOPE = msgspec.json.Decoder(Scope | None)
-_UNFIT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _SURROUNDINGS = ("service", "environment", "resource_labels", "conversation_id")
 
 
 class _Group:
     """What spans of one scope of one resource share."""
 
-    def __init__(self, decoder: Decoder, resource: bytes, scope: bytes) -> None:
+    def __init__(self, decoder: Decoder, encoding: Encoding, resource: bytes, scope: bytes) -> None:
         self.is_read = True
         self.in_doubt = self.may_estimate = False
         self.resource, self.scope = Resource(), Scope()
         self.surroundings: dict[str, Any] = dict.fromkeys(_SURROUNDINGS)
         try:
-            self.resource = (_RESOURCE.decode(resource) if resource else None) or self.resource
-            self.scope = (_SCOPE.decode(scope) if scope else None) or self.scope
-        except _UNFIT:
+            self.resource = (encoding.resource(resource) if resource else None) or self.resource
+            self.scope = (encoding.scope(scope) if scope else None) or self.scope
+        except (ValueError, RecursionError):
             self.is_read = False
             return
         try:
@@ -51,82 +47,68 @@ class _Group:
         self.may_estimate = bool(estimates(self.scope.name or "", self.scope.version or ""))
 
 
-def decode_blocks(blocks: Iterable[Block], options: DecodeOptions) -> Iterator[Batch]:
-    """Return the spans of a dump in batches, as `decode` does; lines are numbered from 1."""
-    decoder = _BlockDecoder(options)
-    for block in blocks:
-        yield from decoder.take(block)
-    yield decoder.finish()
+class Scanned(NamedTuple):
+    """Spans that a scan found in some bytes, and the records that they are of."""
+
+    data: Array
+    found: at.Found
+    spans: int
+    hits: int
+    groups: int
+    numbers: Array
+    """By record, as the exact decoder counts them; records are the lines of `found`."""
+    offsets: Array
+    """By record, where it starts in the decompressed file."""
 
 
-class _BlockDecoder:
-    """Blocks on their way to batches; keeps a document that goes on in the next block."""
+class ColumnDecoder:
+    """Makes batches of what scans of one file found; remembers what equal bytes came to."""
 
-    def __init__(self, options: DecodeOptions) -> None:
+    def __init__(self, options: DecodeOptions, encoding: Encoding) -> None:
         self.exact = Decoder(options)
-        self.values = ValueReader(self.exact.rules, self.exact.column_types)
+        self._encoding = encoding
+        self._values = ValueReader(self.exact.rules, self.exact.column_types, encoding)
         self.names = names_of([*self.exact.rules, *TEXT_NAMES])
+        """What a scan has to look for, and how many of them are wanted attributes."""
         self.wanted = len(self.exact.rules)
-        self.found = at.room(BLOCK_BYTES)
-        self.framer = Framer()
-        self.line = 0
-        self.groups: dict[tuple[bytes, bytes], _Group] = {}
+        self._known: dict[tuple[bytes, bytes], _Group] = {}
 
-    def finish(self) -> Batch:
-        """Return what a document at the end of the file still holds."""
-        self._add_records(self.framer.flush())
-        return self.exact.take()
+    def batch(self, scanned: Scanned, read_rest: Callable[[], None]) -> Batch:
+        """Return the spans of a scan; those in doubt and the records not taken are read one by one.
 
-    def take(self, block: Block) -> Iterator[Batch]:
-        """Return the spans of a block, in one batch or more."""
-        if block.skipped:
-            line = Line(self.line + 1, block.byte_offset, b"", block.skipped)
-            self._add_records(self.framer.add(line))
-            self.line += 1
-            yield self.exact.take()._replace(lines=1)
-            return
-        data, place = np.frombuffer(block.data, np.uint8), 0
-        while place < len(block.data) - len(PADDING):
-            place, spans, hits, groups, lines = scan.scan(data, place, self.names, self.wanted, self.found)
-            yield self._batch(block, data, spans, hits, groups, lines)
-            self.line += lines
-
-    def _batch(  # noqa: PLR0913, PLR0917 - what a scan returns
-        self, block: Block, data: Array, spans: int, hits: int, groups: int, lines: int
-    ) -> Batch:
-        """Return the spans of a scan; those in doubt and the lines not taken are read one by one."""
-        known = [self._group(block.data, row) for row in self.found.groups[:groups].tolist()]
-        of_span = self.found.spans[:spans, at.GROUP]
+        `read_rest` has to give the records whose third number in `found.lines` is 0 to `exact`.
+        """
+        data, found, spans = scanned.data, scanned.found, scanned.spans
+        known = [self._group(data, row) for row in found.groups[: scanned.groups].tolist()]
+        of_span, record = found.spans[:spans, at.GROUP], found.spans[:spans, at.LINE]
         unread = np.array([not group.is_read for group in known], np.bool_)
         if unread.any():
-            self.found.lines[self.found.spans[:spans, at.LINE][unread[of_span]], 2] = 0
-        taken = self.found.lines[self.found.spans[:spans, at.LINE], 2] == 1
+            found.lines[record[unread[of_span]], 2] = 0
+        taken = found.lines[record, 2] == 1
         notes = Notes(len(data))
-        columns = self.values.read(data, self.found, spans, hits, notes)
-        self._doubt(columns, known, data, spans)
-        self._add_lines(block, lines)
+        columns = self._values.read(data, found, spans, scanned.hits, notes)
+        self._doubt(columns, known, data, found.spans[:spans])
+        read_rest()
         for span in np.flatnonzero(columns.doubt & taken).tolist():
-            self._add_span(block, span, known)
+            self._add_span(scanned, span, known)
         exact = self.exact.take()
         keep = np.flatnonzero(~columns.doubt & taken)
-        rows = self._frame(data, columns, known, notes, keep)
+        rows = self._frame(scanned, columns, known, notes, keep)
         if exact.rows.height:
             rows = pl.concat([rows, exact.rows]).sort("line", "position")
-        rejects = sorted(exact.rejects, key=_place)
-        return Batch(rows, rejects, exact.read + len(keep), lines)
+        return Batch(rows, sorted(exact.rejects, key=_place), exact.read + len(keep))
 
-    def _group(self, data: memoryview, row: list[int]) -> _Group:
-        resource = bytes(data[row[0] : row[1]]) if row[0] >= 0 else b""
-        scope = bytes(data[row[2] : row[3]]) if row[2] >= 0 else b""
-        if (group := self.groups.get((resource, scope))) is None:
-            if len(self.groups) > 10_000:
-                self.groups.clear()
-            group = self.groups[resource, scope] = _Group(self.exact, resource, scope)
+    def _group(self, data: Array, row: list[int]) -> _Group:
+        resource = data[row[0] : row[1]].tobytes() if row[0] >= 0 else b""
+        scope = data[row[2] : row[3]].tobytes() if row[2] >= 0 else b""
+        if (group := self._known.get((resource, scope))) is None:
+            if len(self._known) > 10_000:
+                self._known.clear()
+            group = self._known[resource, scope] = _Group(self.exact, self._encoding, resource, scope)
         return group
 
-    def _doubt(self, columns: Columns, known: list[_Group], data: Array, spans: int) -> None:
+    def _doubt(self, columns: Columns, known: list[_Group], data: Array, table: Array) -> None:
         """Mark the spans whose text may have to be counted, and those whose attributes have other names."""
-        table = self.found.spans[:spans]
         groups = table[:, at.GROUP]
         if known:
             columns.doubt[:] |= np.array([group.in_doubt for group in known], np.bool_)[groups]
@@ -141,43 +123,19 @@ class _BlockDecoder:
         given, made = (_has_count(columns, name)[rows] for name in ("input_tokens", "output_tokens"))
         return np.asarray(~(given & made))
 
-    def _add_lines(self, block: Block, lines: int) -> None:
-        """Read the lines that the scan did not take, each in its place between the others."""
-        table = self.found.lines[:lines]
-        refused = np.flatnonzero(table[:, 2] == 0).tolist()
-        before = -1
-        for number in refused:
-            if number > before + 1:
-                self._add_records(self.framer.flush())
-            first, last, _ = table[number].tolist()
-            data = bytes(block.data[first:last])
-            place = self.line + number + 1
-            if place == 1:
-                data = data.removeprefix(b"\xef\xbb\xbf")
-            line = Line(place, block.byte_offset + first, data.rstrip(), last - first + 1)
-            self._add_records(self.framer.add(line))
-            before = number
-        if before < lines - 1:
-            self._add_records(self.framer.flush())
-
-    def _add_records(self, records: Iterable[Line]) -> None:
-        for record in records:
-            for position, found in enumerate(spans_of(record)):
-                self.exact.add(record, position, found)
-
-    def _add_span(self, block: Block, span: int, known: list[_Group]) -> None:
-        row = self.found.spans[span].tolist()
-        first = int(self.found.lines[row[at.LINE], 0])
-        line = Line(self.line + row[at.LINE] + 1, block.byte_offset + first, b"", 0)
+    def _add_span(self, scanned: Scanned, span: int, known: list[_Group]) -> None:
+        row = scanned.found.spans[span].tolist()
+        record = row[at.LINE]
+        line = Line(int(scanned.numbers[record]), int(scanned.offsets[record]), b"", 0)
         group = known[row[at.GROUP]]
-        told = read_span(bytes(block.data[row[at.FIRST] : row[at.LAST]]))
+        told = self._encoding.span(scanned.data[row[at.FIRST] : row[at.LAST]].tobytes())
         self.exact.add(line, row[at.POSITION], Found(told, group.scope, group.resource))
 
     def _frame(
-        self, data: Array, columns: Columns, known: list[_Group], notes: Notes, keep: Array
+        self, scanned: Scanned, columns: Columns, known: list[_Group], notes: Notes, keep: Array
     ) -> pl.DataFrame:
         """Return the rows of the spans that are to be kept."""
-        table, ids = self.found.spans[keep], self.found.ids[keep]
+        data, table, ids = scanned.data, scanned.found.spans[keep], scanned.found.ids[keep]
         groups = table[:, at.GROUP]
         texts = {name: (slices.first[keep], slices.last[keep]) for name, slices in columns.texts.items()}
         self._surround(texts, known, groups, notes)
@@ -187,7 +145,7 @@ class _BlockDecoder:
         _with_words(texts, "status", span_fields.STATUSES, np.zeros(len(keep), np.int64), notes)
         texts["labels"] = self._labels(data, texts, notes, len(keep))
         series = {
-            "line": pl.Series(table[:, at.LINE] + self.line + 1),
+            "line": pl.Series(scanned.numbers[table[:, at.LINE]]),
             "position": pl.Series(table[:, at.POSITION]),
             "trace_id": _fixed(ids[:, :32]),
             "span_id": _fixed(ids[:, 32:48]),

@@ -19,6 +19,7 @@ from pipeline.settings import Source
 from pipeline.storage import open_stored
 from pipeline.stored import StoredFile
 from pipeline.traces import trace_format
+from pipeline.traces.format import Messages
 from pipeline.traces.otlp_json import OTLP_JSON
 
 MAX_EXPORT_BYTES = 256 * 1024 * 1024
@@ -45,9 +46,18 @@ _PARSER_ERRORS = (
 
 def decode_blocks(blocks: Iterable[Block], options: DecodeOptions) -> Iterator[Batch]:
     """Return the spans of blocks; the machine code is loaded only when there is something to read with it."""
-    from pipeline.intake import fast_decoding  # noqa: PLC0415 - half a second
+    from pipeline.intake import json_decoding  # noqa: PLC0415 - half a second
 
-    return fast_decoding.decode_blocks(blocks, options)
+    return json_decoding.decode_blocks(blocks, options)
+
+
+def decode_messages(
+    messages: Messages, content: Content, stream: io.BufferedReader, options: DecodeOptions
+) -> Iterator[Batch]:
+    """Return the spans of messages in protobuf, as `decode_blocks` does for JSON."""
+    from pipeline.intake import proto_decoding  # noqa: PLC0415 - half a second
+
+    return proto_decoding.decode_messages(messages.read(content, stream), messages, options)
 
 
 class Piece(NamedTuple):
@@ -125,8 +135,11 @@ def _traces(
 ) -> Iterator[Piece]:
     dump, read = trace_format(stream.peek(HEAD_BYTES)[:HEAD_BYTES], source.format), 0
     worthwhile = _WORTHWHILE if content.coding == "plain" else _WORTHWHILE // 16
-    if dump is OTLP_JSON and file.size_bytes >= worthwhile:
+    is_worthwhile = file.size_bytes >= worthwhile
+    if dump is OTLP_JSON and is_worthwhile:
         batches = decode_blocks(read_blocks(stream, content), options)
+    elif dump.messages and is_worthwhile:
+        batches = decode_messages(dump.messages, content, stream, options)
     else:
         batches = decode_records(dump.records(content, stream), options)
     for batch in batches:

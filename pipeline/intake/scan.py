@@ -10,6 +10,28 @@ import numpy as np
 from pipeline.intake.blocks import PADDING
 from pipeline.intake.json_scan import line_end, skip, space, string
 from pipeline.intake.machine import Names, compiled, eight, entrance, inlined, one
+from pipeline.intake.scan_levels import (
+    S_DOUBT,
+    S_FORM,
+    S_GROUP_AT,
+    S_GROUPS_FROM,
+    S_HIT_AT,
+    S_NUMBER,
+    S_NUMBER_OF_KEY,
+    S_OWN,
+    S_PARENT,
+    S_RESOURCE_AT,
+    S_RESOURCE_END,
+    S_SPAN_AT,
+    S_SPANS_FROM,
+    S_TRACE,
+    S_VALUE_AT,
+    S_VALUE_END,
+    close_level,
+    keep_value,
+    open_level,
+    read_value,
+)
 from pipeline.intake.scan_values import (
     CHILD,
     ENDED,
@@ -30,19 +52,13 @@ from pipeline.intake.scan_values import (
     F_TRACE_ID,
     F_TRACE_STATE,
     F_VALUE,
-    FIRST,
-    GROUP,
-    HAS_PARENT,
     HAS_TEXT,
-    IN_DOUBT,
     KEY_OPENS,
     KIND,
     KIND_CODE,
-    LAST,
     LINE,
     NAME_FIRST,
     NAME_LAST,
-    POSITION,
     RAW,
     STARTED,
     STATUS,
@@ -50,43 +66,16 @@ from pipeline.intake.scan_values import (
     VALUE_OPENS,
     Found,
     attribute_key,
-    attribute_value,
     field_name,
     identifier,
-    keep_hit,
     nanoseconds,
     pass_by,
     tells_exception,
 )
 
 _PADDED = len(PADDING)
-BUILT_FROM = "45e8ef41"
-"""Hash of machine.py, json_scan.py and scan_values.py: what is compiled is kept until this file changes."""
-
-(
-    _SPAN_AT, _HIT_AT, _GROUP_AT, _SPANS_FROM, _GROUPS_FROM, _RESOURCE_AT, _RESOURCE_END,
-    _DOUBT, _TRACE, _OWN, _PARENT, _NUMBER_OF_KEY, _FORM, _VALUE_AT, _VALUE_END, _NUMBER,
-) = range(16)  # fmt: skip
-"""What is known while a line is read."""
-
-
-@inlined
-def _keep_value(state, hits):
-    """Keep the value of an attribute; return false if there is no room."""
-    if state[_HIT_AT] + 8 > len(hits):
-        return False
-    state[_HIT_AT] = keep_hit(
-        hits, state[_HIT_AT], state[_SPAN_AT], state[_NUMBER_OF_KEY],
-        state[_FORM], state[_VALUE_AT], state[_VALUE_END], state[_NUMBER],
-    )  # fmt: skip
-    return True
-
-
-@inlined
-def _read_value(data, at, state):
-    behind, form, first, last, number = attribute_value(data, at)
-    state[_FORM], state[_VALUE_AT], state[_VALUE_END], state[_NUMBER] = form, first, last, number
-    return behind
+BUILT_FROM = "6e9778de"
+"""Hash of machine.py, json_scan.py, scan_values.py, scan_levels.py: machine code lasts until it changes."""
 
 
 @inlined
@@ -95,81 +84,26 @@ def _usual(data, at, slots, offsets, blob, wanted, spans, hits, state):
     behind, key, is_text = attribute_key(data, at + 7, slots, offsets, blob, wanted)
     if behind < 0 or key == -2 or eight(data, behind) != VALUE_OPENS or one(data, behind + 8) != 58:
         return min(behind, 0)
-    state[_NUMBER_OF_KEY] = key
-    behind = _read_value(data, behind + 9, state) if key >= 0 else pass_by(data, behind + 9)
+    state[S_NUMBER_OF_KEY] = key
+    behind = read_value(data, behind + 9, state) if key >= 0 else pass_by(data, behind + 9)
     if behind < 0 or one(data, behind) != 125:
         return min(behind, 0)
     if is_text:
-        spans[state[_SPAN_AT], HAS_TEXT] = 1
-    return behind + 1 if key < 0 or _keep_value(state, hits) else -1
-
-
-@compiled
-def _open(level, at, spans, groups, state):
-    """Start an object of a level; return false if there is no room."""
-    group = state[_GROUP_AT]
-    if level == 9:
-        state[_NUMBER_OF_KEY] = -1
-    elif level == 7:
-        span = state[_SPAN_AT]
-        if span >= len(spans):
-            return False
-        row = spans[span]
-        row[:] = 0
-        row[POSITION], row[GROUP], row[FIRST] = span - state[_SPANS_FROM], group, at
-        row[STARTED] = row[ENDED] = -1
-        state[_DOUBT : _PARENT + 1] = 0
-    elif group + 1 >= len(groups):
-        return False
-    elif level == 5:
-        groups[group, 2] = groups[group, 3] = -1
-    else:
-        state[_RESOURCE_AT] = state[_RESOURCE_END] = -1
-    return True
-
-
-@compiled
-def _close(data, level, at, seen, spans, ids, groups, hits, state):
-    """End an object or an array of a level; return false if there is no room."""
-    if level == 9:
-        state[_DOUBT] |= state[_NUMBER_OF_KEY] == -2 or seen != (1 << F_KEY | 1 << F_VALUE)
-        if state[_NUMBER_OF_KEY] >= 0:
-            if state[_FORM] < 0:
-                _read_value(data, state[_VALUE_AT], state)
-            return _keep_value(state, hits)
-    elif level == 7:
-        span = state[_SPAN_AT]
-        row = spans[span]
-        row[LAST] = at
-        row[HAS_PARENT] = state[_PARENT] == 1
-        step = 0 if state[_PARENT] == 1 else 17
-        while step < 16 and ids[span, 32 + step] == ids[span, 48 + step]:
-            step += 1
-        row[IN_DOUBT] = (
-            state[_DOUBT] != 0 or step == 16 or state[_TRACE] != 1 or state[_OWN] != 1 or state[_PARENT] < 0
-            or row[STARTED] < 0 or row[ENDED] < row[STARTED]
-        )  # fmt: skip
-        state[_SPAN_AT] += 1
-    elif level == 5:
-        state[_GROUP_AT] += 1
-    elif level == 3:
-        for place in range(state[_GROUPS_FROM], state[_GROUP_AT]):
-            groups[place, 0], groups[place, 1] = state[_RESOURCE_AT], state[_RESOURCE_END]
-        state[_GROUPS_FROM] = state[_GROUP_AT]
-    return True
+        spans[state[S_SPAN_AT], HAS_TEXT] = 1
+    return behind + 1 if key < 0 or keep_value(state, hits) else -1
 
 
 @inlined
 def _span_field(data, at, field, spans, ids, hits, state):
     """Read a field of a span; return the place behind it, or -1."""
-    span, start = state[_SPAN_AT], at
+    span, start = state[S_SPAN_AT], at
     row = spans[span]
     if field == F_TRACE_ID:
-        at, state[_TRACE] = identifier(data, at, ids, span, 0, 32)
+        at, state[S_TRACE] = identifier(data, at, ids, span, 0, 32)
     elif field == F_SPAN_ID:
-        at, state[_OWN] = identifier(data, at, ids, span, 32, 16)
+        at, state[S_OWN] = identifier(data, at, ids, span, 32, 16)
     elif field == F_PARENT_ID:
-        at, state[_PARENT] = identifier(data, at, ids, span, 48, 16)
+        at, state[S_PARENT] = identifier(data, at, ids, span, 48, 16)
     elif field == F_START:
         at, row[STARTED] = nanoseconds(data, at)
     elif field == F_END:
@@ -177,20 +111,20 @@ def _span_field(data, at, field, spans, ids, hits, state):
     elif field == F_NAME and one(data, at) == 34:
         stop, plain = string(data, at + 1)
         row[NAME_FIRST], row[NAME_LAST] = at + 1, stop
-        state[_DOUBT] |= not plain
+        state[S_DOUBT] |= not plain
         at = stop + 1 if stop >= 0 else -1
     else:
         at = skip(data, at)
-        state[_DOUBT] |= field == F_NAME
+        state[S_DOUBT] |= field == F_NAME
         if field == F_EVENTS:
-            state[_DOUBT] |= tells_exception(data, start, at)
+            state[S_DOUBT] |= tells_exception(data, start, at)
         elif field == F_KIND and at == start + 1 and one(data, start) <= 53:
             row[KIND_CODE] = one(data, start) - 48
         elif field == F_KIND or (at > start + 2 and (field == F_STATUS or field == F_TRACE_STATE)):
             told = KIND if field == F_KIND else STATUS if field == F_STATUS else TRACE_STATE
-            state[_NUMBER_OF_KEY], state[_FORM], state[_NUMBER] = told, RAW, 0
-            state[_VALUE_AT], state[_VALUE_END] = start, at
-            at = at if _keep_value(state, hits) else -1
+            state[S_NUMBER_OF_KEY], state[S_FORM], state[S_NUMBER] = told, RAW, 0
+            state[S_VALUE_AT], state[S_VALUE_END] = start, at
+            at = at if keep_value(state, hits) else -1
     return at
 
 
@@ -201,15 +135,15 @@ def _attribute_field(data, at, field, slots, offsets, blob, wanted, spans, state
     if field == F_KEY:
         if one(data, at) != 34:
             return -1
-        at, state[_NUMBER_OF_KEY], is_text = attribute_key(data, at, slots, offsets, blob, wanted)
+        at, state[S_NUMBER_OF_KEY], is_text = attribute_key(data, at, slots, offsets, blob, wanted)
         if is_text:
-            spans[state[_SPAN_AT], HAS_TEXT] = 1
-    elif field == F_VALUE and state[_NUMBER_OF_KEY] >= 0:
-        at = _read_value(data, at, state)
+            spans[state[S_SPAN_AT], HAS_TEXT] = 1
+    elif field == F_VALUE and state[S_NUMBER_OF_KEY] >= 0:
+        at = read_value(data, at, state)
     else:
         at = skip(data, at)
         if field == F_VALUE:
-            state[_FORM], state[_VALUE_AT] = -1, start
+            state[S_FORM], state[S_VALUE_AT] = -1, start
     return at
 
 
@@ -223,7 +157,7 @@ def _line(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, stat
     while True:
         at = space(data, at)
         if one(data, at) == (125 if level & 1 else 93):
-            if not _close(data, level, at + 1, seen[level], spans, ids, groups, hits, state):
+            if not close_level(data, level, at + 1, seen[level], spans, ids, groups, hits, state):
                 return False
             level, opened, at = level - 1, False, at + 1
             if level == 0:
@@ -242,7 +176,7 @@ def _line(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, stat
                         return False
                     at = behind
                     continue
-            if one(data, at) != 123 or not _open(level + 1, at, spans, groups, state):
+            if one(data, at) != 123 or not open_level(level + 1, at, spans, groups, state):
                 return False
             level, opened, at = level + 1, True, at + 1
             seen[level] = 0
@@ -253,7 +187,7 @@ def _line(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, stat
         if not plain or (field >= 0 and seen[level] >> field & 1):
             if level < 7:
                 return False
-            state[_DOUBT] = 1
+            state[S_DOUBT] = 1
         if field >= 0:
             seen[level] |= np.int64(1) << field
         if field >= 0 and field == CHILD[level]:
@@ -267,16 +201,14 @@ def _line(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, stat
         else:
             start, at = at, skip(data, at)
             if level == 5 and field == F_SCOPE:
-                groups[state[_GROUP_AT], 2], groups[state[_GROUP_AT], 3] = start, at
+                groups[state[S_GROUP_AT], 2], groups[state[S_GROUP_AT], 3] = start, at
             elif level == 3 and field == F_RESOURCE:
-                state[_RESOURCE_AT], state[_RESOURCE_END] = start, at
+                state[S_RESOURCE_AT], state[S_RESOURCE_END] = start, at
         if at < 0:
             return False
 
 
-def scan(
-    data: np.ndarray, at: int, names: Names, wanted: int, found: Found
-) -> tuple[int, int, int, int, int]:
+def scan(data: np.ndarray, at: int, names: Names, wanted: int, found: Found) -> tuple[int, ...]:
     """Read lines until the data ends or the room is full; return the next place, and how much was filled.
 
     That is how many spans, hits, groups and lines. The data must end with PADDING. A line that is not taken
@@ -291,15 +223,15 @@ def _scan(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, line
     line, end = 0, len(data) - _PADDED
     while at < end and line < len(lines):
         stop = line_end(data, at)
-        state[_SPAN_AT], state[_HIT_AT], state[_GROUP_AT] = span, hit, group
-        state[_SPANS_FROM], state[_GROUPS_FROM] = span, group
+        state[S_SPAN_AT], state[S_HIT_AT], state[S_GROUP_AT] = span, hit, group
+        state[S_SPANS_FROM], state[S_GROUPS_FROM] = span, group
         taken = _line(data, at, slots, offsets, blob, wanted, spans, ids, groups, hits, state, seen)
         if not taken and span * 4 > len(spans):
             break
         lines[line, 0], lines[line, 1], lines[line, 2] = at, stop, taken
         if taken:
-            spans[span : state[_SPAN_AT], LINE] = line
-            span, hit, group = state[_SPAN_AT], state[_HIT_AT], state[_GROUP_AT]
+            spans[span : state[S_SPAN_AT], LINE] = line
+            span, hit, group = state[S_SPAN_AT], state[S_HIT_AT], state[S_GROUP_AT]
         line += 1
         at = stop + 1
     return at, span, hit, group, line

@@ -12,6 +12,22 @@ Record = tuple[Line, Iterable[Found]]
 """Where a record lies, and its spans in order: `number` counts lines, messages or rows from 1."""
 
 
+class Messages(NamedTuple):
+    """How a dump of protobuf messages is taken apart, whoever reads the spans."""
+
+    read: Callable[[Content, io.BufferedReader], Iterator[tuple[Line, Found | None]]]
+    """Returns the messages of a file, each with its bytes; or, in its place, why there is none."""
+    spans: Callable[[Line], Iterable[Found]]
+    """Returns the spans of a message in order; what cannot be read is a SpanError in its place."""
+    are_requests: bool
+    """Whether a message is a request, or one ResourceSpans of it."""
+
+    def records(self, content: Content, stream: io.BufferedReader) -> Iterator[Record]:
+        """Return the records of a file."""
+        for message, refusal in self.read(content, stream):
+            yield message, self.spans(message) if refusal is None else [refusal]
+
+
 class TraceFormat(NamedTuple):
     """One way to write spans down."""
 
@@ -24,6 +40,8 @@ class TraceFormat(NamedTuple):
     Raises:
         SourceError: the file as a whole cannot be read.
     """
+    messages: Messages | None = None
+    """On formats of protobuf messages."""
 
 
 def refused(code: str, reason: str) -> Found:

@@ -84,8 +84,7 @@ def _groups_apart(groups: Iterable[Any], resource: Resource) -> Iterator[Found]:
             continue
         scope = Scope(named.name, named.version)
         for data in group.spans:
-            span = _parsed(wire.SPAN, data, "span")
-            yield Found(span if isinstance(span, SpanError) else _span(span), scope, resource)
+            yield Found(read_span(data), scope, resource)
 
 
 def _is_traces(spans: Iterable[Any]) -> bool:
@@ -123,6 +122,12 @@ def _span(span: Any) -> Span:
         _events(span.events) if span.events else msgspec.Raw(b""),
         span.status,
     )
+
+
+def read_span(data: bytes) -> Span | SpanError:
+    """Return the span in some bytes, or why there is none."""
+    span = _parsed(wire.SPAN, data, "span")
+    return span if isinstance(span, SpanError) else _span(span)
 
 
 def _events(events: Iterable[bytes]) -> msgspec.Raw:

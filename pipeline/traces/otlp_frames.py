@@ -11,7 +11,7 @@ import zstandard
 
 from pipeline.content import FREE_BYTES, MAX_LINE_BYTES, MAX_RATIO, Content, Line
 from pipeline.otlp import Found, spans_of
-from pipeline.traces.format import Record, TraceFormat, refused
+from pipeline.traces.format import Messages, TraceFormat, refused
 from pipeline.traces.messages import message_spans
 from pipeline.traces.otlp_proto import starts_message, too_long
 
@@ -32,7 +32,7 @@ def is_framed(head: bytes) -> bool:
     return len(size) == 4 and (start.startswith((_ZSTD, b'{"')) or starts_message(start))
 
 
-def _records(content: Content, stream: io.BufferedReader) -> Iterator[Record]:
+def _read(content: Content, stream: io.BufferedReader) -> Iterator[tuple[Line, Found | None]]:
     number, offset, unpacker = 0, 0, _Unpacker()
     while prefix := stream.read(4):
         size = int.from_bytes(prefix, "big")
@@ -42,12 +42,12 @@ def _records(content: Content, stream: io.BufferedReader) -> Iterator[Record]:
         place = Line(number, offset, b"", size)
         if len(prefix) < 4 or got < size:
             if not content.broken:
-                yield place, [refused("truncated", _cut(prefix, size, offset, got))]
+                yield place, refused("truncated", _cut(prefix, size, offset, got))
             return
         if size > MAX_LINE_BYTES:
-            yield place, [refused("message_too_long", too_long(size))]
+            yield place, refused("message_too_long", too_long(size))
         elif size:
-            yield place, unpacker.spans(place._replace(data=data))
+            yield unpacker.unpacked(place._replace(data=data))
         empty = 0 if size else _skip_empty(stream)
         number, offset = number + empty, offset + 4 + size + 4 * empty
 
@@ -80,17 +80,14 @@ class _Unpacker:
     def __init__(self) -> None:
         self._free = FREE_BYTES
 
-    def spans(self, message: Line) -> Iterable[Found]:
-        """Return the spans of a message, packed or not, protobuf or JSON."""
-        data = message.data
-        if data.startswith(_ZSTD):
-            unpacked = self._unpacked(data)
-            if isinstance(unpacked, Found):
-                return [unpacked]
-            data = unpacked
-        if data[:1] in (b"{", b"["):
-            return spans_of(message._replace(data=data, size_bytes=len(data)))
-        return message_spans(data)
+    def unpacked(self, message: Line) -> tuple[Line, Found | None]:
+        """Return a message as it was before it was packed, or why it cannot be had."""
+        if not message.data.startswith(_ZSTD):
+            return message, None
+        data = self._unpacked(message.data)
+        if isinstance(data, Found):
+            return message._replace(data=b""), data
+        return message._replace(data=data, size_bytes=len(data)), None
 
     def _unpacked(self, data: bytes) -> bytes | Found:
         usual = MAX_RATIO * len(data)
@@ -118,4 +115,12 @@ def _claimed(data: bytes) -> int:
         return -1
 
 
-OTLP_FRAMES = TraceFormat("otlp_frames", is_framed, _records)
+def _spans(message: Line) -> Iterable[Found]:
+    """Return the spans of a message, protobuf or JSON."""
+    if message.data[:1] in (b"{", b"["):
+        return spans_of(message)
+    return message_spans(message.data)
+
+
+_MESSAGES = Messages(_read, _spans, are_requests=True)
+OTLP_FRAMES = TraceFormat("otlp_frames", is_framed, _MESSAGES.records, _MESSAGES)

@@ -7,10 +7,11 @@ Format: protobuf.dev, "Encoding"; opentelemetry-proto, trace/v1/trace.proto, Tra
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pipeline.content import MAX_LINE_BYTES, Content, Line
-from pipeline.traces.format import Record, TraceFormat, refused
+from pipeline.otlp import Found
+from pipeline.traces.format import Messages, TraceFormat, refused
 from pipeline.traces.messages import resource_spans
 
 _PART = 0x0A
@@ -56,7 +57,7 @@ def _varint_at(data: bytes, at: int) -> tuple[int, int]:
     return value, at
 
 
-def _records(content: Content, stream: io.BufferedReader) -> Iterator[Record]:
+def _read(content: Content, stream: io.BufferedReader) -> Iterator[tuple[Line, Found | None]]:
     number, reader = 0, _Reader(stream)
     while (tag := stream.read(1)) != b"":
         number += 1
@@ -66,20 +67,24 @@ def _records(content: Content, stream: io.BufferedReader) -> Iterator[Record]:
             size = reader.size_of(tag[0])
             if size is None:
                 reason = f"Field {tag[0] >> 3} of kind {tag[0] & 7} at byte {offset} is not protobuf of OTLP"
-                yield place, [refused("framing_lost", f"{reason}; what follows cannot be read")]
+                yield place, refused("framing_lost", f"{reason}; what follows cannot be read")
                 return
             if tag[0] != _PART:
                 reader.skip(size)
             elif size > MAX_LINE_BYTES:
                 reader.skip(size)
-                yield place, [refused("message_too_long", too_long(size))]
+                yield place, refused("message_too_long", too_long(size))
             else:
-                yield place._replace(size_bytes=size), resource_spans(reader.take(size))
+                yield place._replace(data=reader.take(size), size_bytes=size), None
         except _TruncatedError:
             if not content.broken:
                 reason = f"The message that starts at byte {offset} stops in the middle, at {reader.offset}"
-                yield place, [refused("truncated", reason)]
+                yield place, refused("truncated", reason)
             return
+
+
+def _spans(message: Line) -> Iterable[Found]:
+    return resource_spans(message.data)
 
 
 def too_long(size: int) -> str:
@@ -121,4 +126,5 @@ class _Reader:
         return None
 
 
-OTLP_PROTO = TraceFormat("otlp_proto", starts_message, _records)
+_MESSAGES = Messages(_read, _spans, are_requests=False)
+OTLP_PROTO = TraceFormat("otlp_proto", starts_message, _MESSAGES.records, _MESSAGES)

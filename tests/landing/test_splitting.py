@@ -20,10 +20,10 @@ from assets.bench_data import write_dump
 from pipeline import executors, landing
 from pipeline.content import open_content, read_lines
 from pipeline.errors import TallystickError
-from pipeline.intake import ahead, scan
+from pipeline.intake import ahead, proto_scan, scan
 from pipeline.intake.blocks import read_blocks, record_start
 from pipeline.intake.decoding import Batch, DecodeOptions, decode
-from pipeline.intake.fast_decoding import decode_blocks
+from pipeline.intake.json_decoding import decode_blocks
 from pipeline.intake.parts import Piece, Read, read_piece
 from pipeline.settings import Landing, Settings, Source
 from pipeline.warehouse import Warehouse
@@ -109,6 +109,8 @@ def odd_lines(request_line: Callable, span: Callable) -> list[bytes]:
         plain.replace(": ", ":").replace(", ", ","),
         '{"resourceSpans": null}',
         '{"resourceLogs": []}',
+        '{"resourceSpans": [{"resource": {}, "scopeSpans": [{"scope": {"name": 5}, "spans": []}]}]}',
+        '{"resourceSpans": [{"resource": {"attributes": 5}, "scopeSpans": []}]}',
         "{}",
         plain[:-9],
     ]
@@ -275,10 +277,13 @@ def test_a_cluster_without_an_address_or_behind_a_wrong_one_is_told(
         pass
 
 
-def test_the_machine_code_is_built_from_what_is_there() -> None:
-    """What numba keeps of scan.py holds functions of three other files, whose changes it does not see."""
-    folder = Path(scan.__file__).parent
-    sources = b"".join(
-        (folder / name).read_bytes() for name in ("machine.py", "json_scan.py", "scan_values.py")
-    )
-    assert hashlib.sha256(sources).hexdigest()[:8] == scan.BUILT_FROM, "put this hash into scan.py"
+SHARED = ("machine", "json_scan", "scan_values")
+BUILT = [(scan, (*SHARED, "scan_levels")), (proto_scan, (*SHARED, "proto_fields"))]
+
+
+@pytest.mark.parametrize(("module", "names"), BUILT, ids=["json", "protobuf"])
+def test_the_machine_code_is_built_from_what_is_there(module: Any, names: tuple[str, ...]) -> None:
+    """What numba keeps of a scan holds functions of other files, whose changes it does not see."""
+    path = Path(module.__file__)
+    sources = b"".join((path.parent / f"{name}.py").read_bytes() for name in names)
+    assert hashlib.sha256(sources).hexdigest()[:8] == module.BUILT_FROM, f"put this hash into {path.name}"
