@@ -51,8 +51,8 @@ class ReadAhead:
 
     def group(self, items: Iterable[Offered]) -> Group:
         """Return what a worker is told of small files of one source."""
-        known = [(self._whole(item.source, item.file), item.file_id) for item in items]
-        return Group(tuple(piece for piece, _ in known), tuple(file_id for _, file_id in known))
+        known = [(self._whole(item.source, item.file), item.file_id, item.error) for item in items]
+        return Group(*zip(*known, strict=True))
 
     def result(self, group: Group) -> GroupRead:
         """Return what a group came to.

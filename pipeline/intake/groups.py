@@ -9,10 +9,12 @@ import polars as pl
 
 from pipeline.errors import SourceError
 from pipeline.intake.decoding import DecodeOptions
-from pipeline.intake.file_rows import read_file
+from pipeline.intake.file_rows import READABLE, read_file
+from pipeline.intake.file_rows import Piece as Rows
 from pipeline.intake.handover import Handover, Part
 from pipeline.intake.part_writer import PartWriter, quarantined
 from pipeline.intake.parts import CHANGED, Piece, Read
+from pipeline.provider import Reject
 from pipeline.storage import signature
 from pipeline.stored import StoredFile
 
@@ -25,10 +27,11 @@ MOST_BYTES = 8 << 20
 
 
 class Group(NamedTuple):
-    """Whole files of one source, with the hashes of their bytes."""
+    """Whole files of one source, with the hashes of their bytes, or why they have none."""
 
     pieces: tuple[Piece, ...]
     file_ids: tuple[str, ...]
+    errors: tuple[str | None, ...]
 
     @property
     def place(self) -> Handover:
@@ -54,28 +57,40 @@ def is_small(file: StoredFile, options: DecodeOptions) -> bool:
 
 
 def read_group(group: Group) -> GroupRead:
-    """Write the parts of a group; a file that cannot be read as a whole leaves no row in them.
+    """Write the parts of a group; of a file that cannot be read as a whole they hold one reject, and no row.
 
     Raises:
         StorageError: the place of an object cannot be read, or that of the parts be written.
         WarehouseError: the parts cannot be written.
     """
     writer = PartWriter(group.pieces[0].source.kind, group.place, group.name)
-    reads = [_read(writer, *one) for one in zip(group.pieces, group.file_ids, strict=True)]
+    files = zip(group.pieces, group.file_ids, group.errors, strict=True)
+    reads = [_read(writer, piece, file_id, error) for piece, file_id, error in files]
     return GroupRead(writer.close(), tuple(reads))
 
 
-def _read(writer: PartWriter, piece: Piece, file_id: str) -> Read:
+def _read(writer: PartWriter, piece: Piece, file_id: str, error: str | None) -> Read:
     try:
-        found = list(read_file(piece.source, piece.file, piece.options))
-    except SourceError as error:
-        return Read(refused=(error.code, error.reason, error.advice))
-    if signature(piece.file) != piece.signature:
-        return Read(refused=CHANGED)
-    bears = pl.lit(file_id).alias("file_id")
+        found = _found(piece, error)
+    except SourceError as refusal:
+        why = (refusal.code, refusal.reason, refusal.advice)
+        writer.reject(
+            quarantined([Reject(None, None, None, *why)], piece.source.name, piece.file.uri, file_id)
+        )
+        return Read(read=1, refused=why)
     for one in found:
-        rejects = one.rejects
-        rejected = quarantined(rejects, piece.source.name, piece.file.uri, file_id) if rejects else None
-        writer.add(one.rows.with_columns(bears), rejected)
+        writer.add(one.rows.with_columns(pl.lit(file_id).alias("file_id")))
+        if one.rejects:
+            writer.reject(quarantined(one.rejects, piece.source.name, piece.file.uri, file_id))
     form = next((one.format for one in reversed(found) if one.format != "unknown"), "unknown")
-    return Read((), sum(one.read for one in found), format=form)
+    return Read(read=sum(one.read for one in found), format=form)
+
+
+def _found(piece: Piece, error: str | None) -> list[Rows]:
+    """Return all that is in a file; whole, so that nothing of it is kept if it ends badly."""
+    if error:
+        raise SourceError("unreadable_file", f"The file cannot be opened: {error}.", READABLE)
+    found = list(read_file(piece.source, piece.file, piece.options))
+    if signature(piece.file) != piece.signature:
+        raise SourceError(*CHANGED)
+    return found

@@ -32,11 +32,13 @@ class PartWriter:
         self._waiting: dict[str, list[pl.DataFrame]] = {self._table.name: [], QUARANTINE.name: []}
         self._parts: list[Part] = []
 
-    def add(self, rows: pl.DataFrame, rejected: pl.DataFrame | None = None) -> None:
-        """Take rows, and write what has gathered if that is enough."""
+    def add(self, rows: pl.DataFrame) -> None:
+        """Take rows that are kept, and write what has gathered if that is enough."""
         self._take(self._table, rows)
-        if rejected is not None:
-            self._take(QUARANTINE, rejected)
+
+    def reject(self, rows: pl.DataFrame) -> None:
+        """Take rows of raw.quarantine likewise."""
+        self._take(QUARANTINE, rows)
 
     def close(self) -> tuple[Part, ...]:
         """Write the rest and return all parts in order."""

@@ -107,8 +107,9 @@ def _read(piece: Piece) -> Read:
         start, size = bounds
     writer, read, lines, form = PartWriter(piece.source.kind, piece.place, piece.name), 0, 0, "unknown"
     for found in read_file(piece.source, piece.file, piece.options, start, size):
-        rejects, uri = found.rejects, piece.file.uri
-        writer.add(found.rows, quarantined(rejects, piece.source.name, uri, "") if rejects else None)
+        writer.add(found.rows)
+        if found.rejects:
+            writer.reject(quarantined(found.rejects, piece.source.name, piece.file.uri, ""))
         read += found.read
         lines += found.lines
         form = found.format if found.format != "unknown" else form

@@ -14,8 +14,8 @@ import polars as pl
 
 from pipeline.errors import BalanceError, SourceError
 from pipeline.intake.ahead import ReadAhead
-from pipeline.intake.file_rows import READABLE
 from pipeline.intake.groups import MOST_BYTES, MOST_FILES, Group, is_small
+from pipeline.intake.handover import Part
 from pipeline.intake.manifest import (
     COUNTS,
     QUARANTINE,
@@ -47,7 +47,6 @@ _MOST_UNREAD = 10_000
 """Files that need not be read: so many share a transaction."""
 
 Row = dict[str, Any]
-Refused = tuple[str, str, str]
 
 
 class _Batch(NamedTuple):
@@ -132,18 +131,13 @@ class Taking:
         """Return what is read for a batch."""
         if batch.work == "large":
             return [(item.source, item.file) for item in batch.items]
-        return list(self._groups(batch.items)) if batch.work == "group" else []
+        return [self.ahead.group(batch.items)] if batch.work == "group" else []
 
     def _row(self, item: Offered) -> Row:
         return row_of(item, self.wanted[item.content], self._decoders[item.source.name])
 
     def _what(self, item: Offered) -> str:
         return "replaced" if item.key in self.manifest.rows else "new"
-
-    def _groups(self, items: list[Offered]) -> list[Group]:
-        """Return the one group of the files that can be read; none if there is no such file."""
-        readable = [item for item in items if not item.error]
-        return [self.ahead.group(readable)] if readable else []
 
     def _take_unread(self, item: Offered) -> Taken:
         """Bring in a file that repeats another, or whose rows are there."""
@@ -168,7 +162,7 @@ class Taking:
             with self.manifest.transaction():
                 self._make_room(item)
                 self.manifest.remove()
-                row = self._set_aside(item, (error.code, error.reason, error.advice))
+                row = self._set_aside(item, row, error)
                 self.manifest.put([row])
         return Taken(item, what, {name: row[name] for name in COUNTS})
 
@@ -197,48 +191,42 @@ class Taking:
                 self._make_room(item)
                 self.manifest.put([self._row(item)])
             self.manifest.remove()
-            reads, counts = self._load(items)
-            rows = [self._landed(item, reads[item.key], counts) for item in items]
+            group = self.ahead.group(items)
+            found = self.ahead.result(group)
+            counts = self._insert(group, found.parts)
+            read = zip(items, found.reads, strict=True)
+            rows = [self._landed(item, one, counts) for item, one in read]
             if counts:
-                raise BalanceError(f"Rows of files that nobody read: {dict(counts)}. Report this.")
+                raise BalanceError(f"There are rows of files that nobody read: {dict(counts)}. Report this.")
             self.manifest.put(rows)
         told = zip(items, whats, rows, strict=True)
         return [Taken(item, what, {name: row[name] for name in COUNTS}) for item, what, row in told]
 
-    def _load(self, items: list[Offered]) -> tuple[dict[Key, Read], Counter[tuple[str, str]]]:
-        """Insert the rows of a group; return what its files came to, and the rows by table and hash."""
-        reads = {item.key: Read(refused=_unopened(item)) for item in items}
+    def _insert(self, group: Group, parts: tuple[Part, ...]) -> Counter[tuple[str, str]]:
+        """Insert the rows of a group; return how many there are by table and hash."""
         counts: Counter[tuple[str, str]] = Counter()
-        for group in self._groups(items):
-            found = self.ahead.result(group)
-            for piece, read in zip(group.pieces, found.reads, strict=True):
-                reads[piece.source.name, piece.file.uri] = read
-            for part in found.parts:
-                with group.place.taken(part.name, self.scratch) as path:
-                    rows = pl.read_parquet(path)
-                self.warehouse.insert(BY_NAME[part.table], rows)
-                for file_id, count in rows.group_by("file_id").len().rows():
-                    counts[part.table, file_id] += count
-        return reads, counts
+        for part in parts:
+            with group.place.taken(part.name, self.scratch) as path:
+                rows = pl.read_parquet(path)
+            self.warehouse.insert(BY_NAME[part.table], rows)
+            for file_id, count in rows.group_by("file_id").len().rows():
+                counts[part.table, file_id] += count
+        return counts
 
     def _landed(self, item: Offered, read: Read, counts: Counter[tuple[str, str]]) -> Row:
         row = self._row(item) | {"rows_read": read.read, "format": read.format}
         row["rows_kept"] = counts.pop((TABLE_OF_KIND[item.source.kind].name, item.file_id), 0)
         row["rows_quarantined"] = counts.pop((QUARANTINE.name, item.file_id), 0)
         _check_balance(row)
-        return self._set_aside(item, read.refused) if read.refused else row
+        return row | (_refusal(item, *read.refused) if read.refused else {})
 
-    def _set_aside(self, item: Offered, refused: Refused) -> Row:
+    def _set_aside(self, item: Offered, row: Row, error: SourceError) -> Row:
         """Put a whole file into quarantine as one record, and return its row of raw.file."""
-        code, reason, advice = refused
-        log.warning("%s: %s", item.file.uri, reason)
-        reject = Reject(None, None, None, code, reason, advice)
+        reject = Reject(None, None, None, error.code, error.reason, error.advice)
         rows = quarantined([reject], item.source.name, item.file.uri, item.file_id)
         self.warehouse.insert(QUARANTINE, rows)
-        row = self._row(item) | {"rows_read": 1, "rows_quarantined": 1}
-        if code in OF_THE_MOMENT:
-            row |= {"version": None, "decoder": "none"}  # the next landing reads it, whatever it finds
-        return row
+        row = row | {"rows_read": 1, "rows_quarantined": 1}
+        return row | _refusal(item, error.code, error.reason, error.advice)
 
     def _make_room(self, item: Offered) -> None:
         """Give up what this file had landed, and this content if another file had landed it."""
@@ -261,8 +249,12 @@ def _is_full(batch: _Batch, item: Offered, gathered: int) -> bool:
     return batch.work == "large" or len(batch.items) == _MOST_UNREAD
 
 
-def _unopened(item: Offered) -> Refused:
-    return "unreadable_file", f"The file cannot be opened: {item.error}.", READABLE
+def _refusal(item: Offered, code: str, reason: str, _advice: str) -> Row:
+    """Tell of a file that is set aside as a whole, and return what that changes in its row of raw.file."""
+    log.warning("%s: %s", item.file.uri, reason)
+    if code in OF_THE_MOMENT:
+        return {"version": None, "decoder": "none"}  # the next landing reads it, whatever it finds
+    return {}
 
 
 def _check_balance(row: Row) -> None:
