@@ -11,15 +11,14 @@ from pipeline.intake.manifest import QUARANTINE, TABLE_OF_KIND
 from pipeline.provider import Reject
 from schemas.tables import Table
 
-_REJECT = {name: QUARANTINE.schema[name] for name in Reject._fields}
-
 
 def quarantined(rejects: Iterable[Reject], source: str, uri: str, file_id: str) -> pl.DataFrame:
     """Return the rows of raw.quarantine for rejects of a file."""
-    frame = pl.DataFrame(list(rejects), schema=_REJECT, orient="row").with_columns(
-        pl.lit(source).alias("source"), pl.lit(uri).alias("uri"), pl.lit(file_id).alias("file_id")
-    )
-    return frame.select(list(QUARANTINE.schema))
+    rows = [
+        (source, uri, file_id, reject.line, reject.byte_offset, reject.position, *reject[3:])
+        for reject in rejects
+    ]
+    return pl.DataFrame(rows, QUARANTINE.schema, orient="row")
 
 
 class PartWriter:

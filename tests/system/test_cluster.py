@@ -12,6 +12,7 @@ import pytest
 from assets.bench_data import write_dump
 from pipeline import landing
 from pipeline.intake.decoding import DecodeOptions
+from pipeline.intake.spool import Spool
 from pipeline.settings import S3, Landing, Settings, Source
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME
@@ -92,7 +93,7 @@ def test_a_cluster_lands_the_same_rows_and_a_killed_worker_costs_but_time(
 
 @pytest.mark.filterwarnings("ignore")
 def test_sources_and_parts_on_s3_give_the_same_rows_also_when_a_worker_is_killed(
-    tmp_path: Path, cluster: Cluster, bucket: Any
+    tmp_path: Path, cluster: Cluster, bucket: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address, workers = cluster
     dump = tmp_path / "dump.jsonl"
@@ -110,6 +111,7 @@ def test_sources_and_parts_on_s3_give_the_same_rows_also_when_a_worker_is_killed
     own = Settings(root=tmp_path, landing=Landing(parts=f"s3://{bucket.name}/parts/")).parts_place
     bucket.put(f"{own.removeprefix(f's3://{bucket.name}/')}/killed/left.parquet", b"rubbish")
     on_cluster = Landing(executor="dask", scheduler=address, parts=f"s3://{bucket.name}/parts/")
+    monkeypatch.setattr(landing, "Spool", lambda folder: Spool(folder, 0))  # workers elsewhere see no copies
     assert _landed(tmp_path, on_cluster, **there) == alone
     assert bucket.objects("parts") == {}
     assert _landed(tmp_path, on_cluster, Killer(workers[0]), **there) == alone
