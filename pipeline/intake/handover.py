@@ -119,7 +119,8 @@ def open_handover(place: str, endpoint_url: str | None) -> Iterator[Handover]:
         return
     with _of_parts():
         delete_below(f"{place}/", endpoint_url)
-        write_object(f"{own}/begun", b"", _TYPE, endpoint_url)
+        write_object(f"{own}/begun", b"", _TYPE, endpoint_url)  # to tell now what would be refused later
+        delete_object(f"{own}/begun", endpoint_url)
     try:
         yield Handover(own, endpoint_url)
     except BaseException:

@@ -92,6 +92,8 @@ class Taking:
 
     def run(self) -> Iterator[Taken]:
         """Bring all files in: owners of content in order of their names, then those that repeat it."""
+        for item in (item for batch in self._batches if batch.work == "unread" for item in batch.items):
+            self.ahead.drop(item.source, item.file)
         self.ahead.expect(task for batch in self._batches for task in self._tasks(batch))
         for work, items in self._batches:
             if work == "group":
@@ -141,7 +143,6 @@ class Taking:
 
     def _take_unread(self, item: Offered) -> Taken:
         """Bring in a file that repeats another, or whose rows are there."""
-        self.ahead.drop(item.source, item.file)
         old, row = self.manifest.rows.get(item.key, {}), self._row(item)
         same = bool(old) and is_same(old, row)
         if row["duplicate_of"]:

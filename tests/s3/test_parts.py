@@ -74,6 +74,13 @@ def test_a_bucket_that_is_not_there_is_told_before_anything_is_read(bucket, mont
     assert "Correct the name" in told.value.advice
 
 
+def test_parts_that_may_not_be_removed_are_told_before_anything_is_read(bucket, proxy, month: Path) -> None:
+    answer = b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n<Error><Code>AccessDenied</Code></Error>"
+    proxy.fault = lambda what: answer if what.startswith("DELETE") else None
+    with pytest.raises(StorageError, match=r"The parts of the landing.* access is denied.* s3:DeleteObject"):
+        landed(settings_of(month, proxy.url, f"s3://{bucket.name}/parts"))
+
+
 def test_a_part_that_somebody_removed_is_told(bucket, tmp_path: Path) -> None:
     for place in (f"s3://{bucket.name}/parts", str(tmp_path)):
         with (

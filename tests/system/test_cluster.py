@@ -66,10 +66,12 @@ class Killer:
 
     def __init__(self, worker: subprocess.Popen[bytes]) -> None:
         self.worker = worker
+        self.bytes_left = 0
 
     def __call__(self, _: str, done: int, whole: int) -> None:
         if done and self.worker.poll() is None:
             self.worker.kill()
+            self.bytes_left = whole - done
             time.sleep(0.1)
 
 
@@ -86,7 +88,9 @@ def test_a_cluster_lands_the_same_rows_and_a_killed_worker_costs_but_time(
     on_cluster = Landing(executor="dask", scheduler=address, parts=str(tmp_path / "shared"))
     assert _landed(folder, on_cluster) == alone
 
-    assert _landed(folder, on_cluster, Killer(workers[0])) == alone
+    killer = Killer(workers[0])
+    assert _landed(folder, on_cluster, killer) == alone
+    assert killer.bytes_left > 0
     assert workers[0].poll() is not None
     assert list((tmp_path / "shared").iterdir()) == []
 
@@ -114,6 +118,8 @@ def test_sources_and_parts_on_s3_give_the_same_rows_also_when_a_worker_is_killed
     monkeypatch.setattr(landing, "Spool", lambda folder: Spool(folder, 0))  # workers elsewhere see no copies
     assert _landed(tmp_path, on_cluster, **there) == alone
     assert bucket.objects("parts") == {}
-    assert _landed(tmp_path, on_cluster, Killer(workers[0]), **there) == alone
+    killer = Killer(workers[0])
+    assert _landed(tmp_path, on_cluster, killer, **there) == alone
+    assert killer.bytes_left > 0
     assert workers[0].poll() is not None
     assert bucket.objects("parts") == {}
