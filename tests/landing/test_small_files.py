@@ -1,5 +1,6 @@
 """Small files share a task, a part and a transaction, and nothing else: each lands as it would alone."""
 
+import hashlib
 import logging
 import signal
 import subprocess
@@ -11,6 +12,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from pipeline import landing
 from pipeline.errors import BalanceError
@@ -163,6 +167,41 @@ def test_a_rotated_file_is_landed_once_whether_its_new_name_sorts_before_or_behi
     assert sorted(warehouse.read(SPAN)["input_tokens"]) == [1, 2]
     assert warehouse.read(QUARANTINE)["uri"].to_list() == [f"traces/{name}"]
     assert warehouse.read(FILE)["duplicate_of"].to_list() == [None, None]
+
+
+FOLDERS = st.dictionaries(st.sampled_from(["a", "a.1", "b", "0"]), st.integers(0, 3))
+
+
+@given(
+    states=st.lists(FOLDERS, min_size=2, max_size=4), most=st.sampled_from([1, 2, 256]), small=st.booleans()
+)
+@example(states=[{"a": 1}, {"a": 2, "a.1": 1}], most=1, small=False)
+@hypothesis_settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_becomes_of_files_every_content_lies_there_once(  # noqa: PLR0917
+    traces: Path, settings: Settings, line: Callable, states: list[dict[str, int]], most: int, small: bool
+) -> None:
+    with Warehouse.open(None) as warehouse, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(taking, "MOST_FILES", most)
+        patch.setattr(groups, "SMALL_BYTES", groups.SMALL_BYTES if small else 0)
+        for state in states:
+            for path in traces.iterdir():
+                path.unlink()
+            for name, content in state.items():
+                (traces / name).write_bytes(line(*range(content)) + b"garbage\n" * (content % 2))
+            land(settings, warehouse)
+            files = warehouse.read(FILE)
+            held = files.filter(pl.col("duplicate_of").is_null())
+            assert held["file_id"].is_unique().all()
+            for table, column in ((SPAN, "rows_kept"), (QUARANTINE, "rows_quarantined")):
+                there = warehouse.read(table).group_by("file_id").len()
+                assert sorted(there.rows()) == sorted(
+                    held.filter(pl.col(column) > 0).select("file_id", column).rows()
+                )
+            ids = {row["uri"]: row["file_id"] for row in files.rows(named=True)}
+            for path in traces.iterdir():
+                file_id = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+                assert ids[f"traces/{path.name}"] == file_id
+                assert file_id in set(held["file_id"])
 
 
 def test_files_that_are_written_anew_all_at_once_replace_their_own_rows(
