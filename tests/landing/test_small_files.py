@@ -294,7 +294,7 @@ with Warehouse.open(settings.warehouse_file) as warehouse:
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("after", [1, 4, 40])
+@pytest.mark.parametrize("after", [1, 4, 16])
 def test_a_kill_in_the_middle_of_a_group_loses_that_group_at_most(
     traces: Path, settings: Settings, line: Callable, after: int
 ) -> None:
@@ -320,7 +320,7 @@ MEASURED = """
 import resource, sys, time
 from pathlib import Path
 from pipeline.landing import land
-from pipeline.settings import Landing, Settings
+from pipeline.settings import Landing, Settings, Source
 from pipeline.warehouse import Warehouse
 source = Source(name="it", kind=sys.argv[2], uri=sys.argv[3])
 settings = Settings(sources=(source,), root=Path(sys.argv[1]), landing=Landing(workers=2))
