@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from pipeline.keys import is_remote, parse
 
 
 class Landing(BaseModel):
@@ -16,7 +18,15 @@ class Landing(BaseModel):
     scheduler: str | None = None
     """Address of the Dask scheduler, for example tcp://10.0.0.5:8786."""
     parts: str | None = None
-    """Folder for what workers hand over, which a cluster shares; else beside the warehouse."""
+    """Folder, here or s3://bucket/prefix, for what workers hand over; else beside the warehouse."""
+
+    @field_validator("parts")
+    @classmethod
+    def _is_a_folder(cls, value: str | None) -> str | None:
+        is_path = value is None or "://" not in value
+        if is_path or (is_remote(value or "") and parse(value or "").pattern == ("**", "*")):
+            return value
+        raise ValueError("write a folder, or an address on S3 without wild cards: s3://bucket/prefix")
 
     @model_validator(mode="after")
     def _a_cluster_has_an_address(self) -> "Landing":

@@ -249,11 +249,13 @@ class Settings(_Section):
         return self.root / self.output.warehouse
 
     @cached_property
-    def parts_folder(self) -> Path:
-        """Folder of what workers hand over while a landing runs; one of this warehouse alone."""
-        file = self.warehouse_file.absolute()
-        mark = hashlib.sha256(os.fsencode(file)).hexdigest()[:8] if self.landing.parts else "parts"
-        return self.root.absolute() / (self.landing.parts or file.parent) / f".{file.name}.{mark}"
+    def parts_place(self) -> str:
+        """Folder, here or on S3, of what workers hand over in a landing; one of this warehouse alone."""
+        file, parts = self.warehouse_file.absolute(), self.landing.parts
+        mark = hashlib.sha256(os.fsencode(file)).hexdigest()[:8] if parts else "parts"
+        if parts and is_remote(parts):
+            return f"{parts.rstrip('/')}/.{file.name}.{mark}"
+        return str(self.root.absolute() / (parts or file.parent) / f".{file.name}.{mark}")
 
     @cached_property
     def label_attributes(self) -> tuple[str, ...]:

@@ -116,7 +116,7 @@ def look_again(file: StoredFile) -> StoredFile:
     remote = file.remote
     if remote is None:
         return file
-    with _asking(file.uri, remote.endpoint_url, "s3:GetObject", of_one=True):
+    with asking(file.uri, remote.endpoint_url, "s3:GetObject", of_one=True):
         now = client(remote.endpoint_url).head_object(Bucket=remote.bucket, Key=remote.key)
     fresh = replace(remote, etag=now.get("ETag"))
     return replace(
@@ -131,7 +131,7 @@ def write_object(uri: str, body: bytes, content_type: str, endpoint_url: str | N
         StorageError: S3 does not take it.
     """
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    with _asking(uri, endpoint_url, "s3:PutObject"):
+    with asking(uri, endpoint_url, "s3:PutObject"):
         client(endpoint_url).put_object(
             Bucket=bucket, Key=key, Body=body, ContentType=content_type, CacheControl="no-cache"
         )
@@ -185,7 +185,7 @@ def _list_objects(wanted: Wanted, endpoint_url: str | None) -> Listing:
 
 def _objects(wanted: Wanted, endpoint_url: str | None) -> Iterator[dict[str, Any]]:
     where = f"s3://{wanted.bucket}/{printable(wanted.prefix)}"
-    with _asking(where, endpoint_url, "s3:ListBucket"):
+    with asking(where, endpoint_url, "s3:ListBucket"):
         server = client(endpoint_url)
         if wanted.single:  # of all keys that start with it, it is the first
             first = server.list_objects_v2(Bucket=wanted.bucket, Prefix=wanted.single, MaxKeys=1)
@@ -246,7 +246,7 @@ class _ObjectStream(io.RawIOBase):
         if self._body is None:
             same = {"IfMatch": self._remote.etag} if self._remote.etag else {}
             part = {"Range": f"bytes={self._position}-"} if self._position else {}
-            with _asking(self._file.uri, self._remote.endpoint_url, "s3:GetObject", of_one=True):
+            with asking(self._file.uri, self._remote.endpoint_url, "s3:GetObject", of_one=True):
                 answer = client(self._remote.endpoint_url).get_object(
                     Bucket=self._remote.bucket, Key=self._remote.key, **same, **part
                 )
@@ -260,7 +260,7 @@ class _ObjectStream(io.RawIOBase):
 
 
 @contextmanager
-def _asking(where: str, endpoint_url: str | None, right: str, of_one: bool = False) -> Iterator[None]:
+def asking(where: str, endpoint_url: str | None, right: str, of_one: bool = False) -> Iterator[None]:
     """Turn what boto3 raises into what people can use; `of_one`: the request is about one listed object."""
     try:
         yield

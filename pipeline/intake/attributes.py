@@ -6,6 +6,7 @@ Sources: the GenAI semantic conventions, old and new, and the instrumentations t
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pipeline.intake import readers
@@ -268,6 +269,7 @@ def conversation_keys(configured: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*configured, *CONVERSATIONS)))
 
 
+@lru_cache(maxsize=16)
 def rules_for(labels: tuple[str, ...], conversations: tuple[str, ...]) -> tuple[Rules, Rules]:
     """Return the rules for all spans, and for those of Claude Code, with what the configuration asks for.
 

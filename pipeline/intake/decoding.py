@@ -33,6 +33,9 @@ SPAN_COLUMNS = {k: v for k, v in BY_NAME["raw.span"].schema.items() if k not in 
 _SLOT = {name: slot for slot, name in enumerate(SPAN_COLUMNS)}
 _COUNT_SLOTS = frozenset(_SLOT[name] for name in COUNTS)
 _COLUMNS = tuple(SPAN_COLUMNS)
+_FEW_ROWS = 50
+_PLAIN_COLUMNS = {k: pl.Int64() if isinstance(v, pl.Datetime) else v for k, v in SPAN_COLUMNS.items()}
+_INSTANTS = [pl.col(k).cast(v) for k, v in SPAN_COLUMNS.items() if isinstance(v, pl.Datetime)]
 _ENVIRONMENTS = ("deployment.environment.name", "deployment.environment")
 _RESOURCE_KEYS = frozenset({"service.name", *_ENVIRONMENTS})
 _READ_ON = "Correct what writes it, or accept the loss; all other records of the file were read."
@@ -130,11 +133,7 @@ class Decoder:
     def take(self) -> Batch:
         """Return what has gathered and start anew."""
         self.recounter.finish()
-        columns = zip(*self.rows, strict=True) if self.rows else ((),) * len(_COLUMNS)
-        frame = pl.DataFrame(
-            [_series(name, list(values)) for name, values in zip(_COLUMNS, columns, strict=False)]
-        )
-        batch = Batch(frame, self.rejects, self.read)
+        batch = Batch(_frame(self.rows), self.rejects, self.read)
         self.rows, self.rejects, self.read = [], [], 0
         return batch
 
@@ -232,6 +231,17 @@ def _labels(keys: tuple[str, ...], values: list[Any]) -> str:
         return "{}"
     present = {key: value for key, value in zip(keys, values, strict=True) if value is not None}
     return msgspec.json.encode(present).decode()
+
+
+def _frame(rows: list[list[Any]]) -> pl.DataFrame:
+    """Return rows, which may go on behind the columns, as a frame."""
+    if len(rows) <= _FEW_ROWS:  # of a small file a series for each column costs more than all else
+        cut = [row[: len(_COLUMNS)] for row in rows]
+        return pl.DataFrame(cut, _PLAIN_COLUMNS, orient="row").with_columns(_INSTANTS)
+    columns = zip(*rows, strict=True)
+    return pl.DataFrame(
+        [_series(name, list(values)) for name, values in zip(_COLUMNS, columns, strict=False)]
+    )
 
 
 def _series(name: str, values: list[Any]) -> pl.Series:

@@ -150,12 +150,14 @@ def _traces(
 
 
 def _span_piece(source: Source, form: str, batch: Batch) -> Piece:
-    rows = batch.rows.with_columns(
-        pl.lit("").alias("file_id"),
-        pl.lit(source.name).alias("source"),
-        pl.lit(source.account, pl.String).alias("account"),
-    )
-    return Piece(form, rows.select(_SPAN_ROW), batch.rejects, batch.read, batch.lines)
+    given = {"file_id": "", "source": source.name, "account": source.account}
+    columns = dict(zip(batch.rows.columns, batch.rows.get_columns(), strict=True))
+    columns |= {
+        name: pl.Series(name, [value], pl.String).new_from_index(0, batch.rows.height)
+        for name, value in given.items()
+    }
+    rows = pl.DataFrame([columns[name] for name in _SPAN_ROW])
+    return Piece(form, rows, batch.rejects, batch.read, batch.lines)
 
 
 def _export(source: Source, file: StoredFile, content: Content, stream: io.BufferedReader) -> Iterator[Piece]:
@@ -207,8 +209,9 @@ def _with_origin(source: Source, rows: pl.DataFrame) -> pl.DataFrame:
         )
     given = ["account"] if "account" in rows.columns else []
     account = [pl.lit(source.account)] if source.account else [*map(pl.col, given), pl.col("provider")]
-    return rows.with_columns(
-        pl.lit("").alias("file_id"),
-        pl.lit(source.name).alias("source"),
-        pl.coalesce(account).alias("account"),
-    ).select(list(table.schema))
+    origin = {
+        "file_id": pl.lit("").alias("file_id"),
+        "source": pl.lit(source.name).alias("source"),
+        "account": pl.coalesce(account).alias("account"),
+    }
+    return rows.select([origin.get(name, pl.col(name)) for name in table.schema])

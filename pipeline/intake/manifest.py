@@ -2,13 +2,15 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
 import polars as pl
 
+from pipeline.errors import SourceError
 from pipeline.formats import FORMATS
 from pipeline.intake.decoding import DECODER_VERSION
 from pipeline.settings import Settings, Source
@@ -38,6 +40,9 @@ Key = tuple[str, str]
 """Source name and uri: what tells rows of raw.file apart."""
 
 
+COUNTS = ("rows_read", "rows_kept", "rows_quarantined")
+
+
 class Offered(NamedTuple):
     """A file that a source offers, with the hash of its bytes, or why it has none."""
 
@@ -58,19 +63,32 @@ class Offered(NamedTuple):
 
 
 class Manifest:
-    """The rows of raw.file, in memory, written through."""
+    """The rows of raw.file, in memory; what changes in a transaction is written at its end, all at once."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
-        self.reload()
+        self._reload()
 
-    def reload(self) -> None:
-        """Read the rows from the warehouse; needed after a transaction that was rolled back."""
+    def _reload(self) -> None:
         self._sharing: dict[Key, set[Key]] = {}
         self._sources: set[str] = set()
+        self._changed: set[str] = set()
+        self._removed: dict[Key, set[str]] = {}
         self.rows: dict[Key, dict[str, Any]] = {}
         for row in self._warehouse.read(FILE).rows(named=True):
             self._hold(row)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: after a SourceError the warehouse and this are what they were before."""
+        try:
+            with self._warehouse.transaction():
+                yield
+                self.remove()
+                self._write()
+        except SourceError:
+            self._reload()
+            raise
 
     def _hold(self, row: dict[str, Any]) -> None:
         key = row["source"], row["uri"]
@@ -90,23 +108,45 @@ class Manifest:
         sharing = sorted(self._sharing.get(content, ()))
         return [key for key in sharing if not self.rows[key]["duplicate_of"]]
 
-    def write(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Write rows in place of those with the same source and uri; call it inside a transaction."""
+    def put(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Put rows in place of those with the same source and uri; call it inside a transaction."""
         for row in rows:
             self._hold(row)
-            names = sorted(self._sources)
-            same_uri = [self.rows[name, row["uri"]] for name in names if (name, row["uri"]) in self.rows]
-            self._warehouse.delete(FILE, "uri", [row["uri"]])
-            self._warehouse.insert(FILE, pl.DataFrame(same_uri, schema=FILE.schema))
+            self._changed.add(row["uri"])
 
-    def remove_rows(self, content: Key) -> None:
-        """Delete what was landed of this content, rejects included; call it inside a transaction."""
-        kind, file_id = content
-        self._warehouse.delete(TABLE_OF_KIND[kind], "file_id", [file_id])
+    def give_up(self, content: Key) -> None:
+        """Let go of what was landed of this content, rejects included; call it inside a transaction."""
         gone = {source for source, _ in self._sharing.get(content, ())}
-        rejects = self._warehouse.read(QUARANTINE, "file_id = $file_id", file_id=file_id)
-        self._warehouse.delete(QUARANTINE, "file_id", [file_id])
-        self._warehouse.insert(QUARANTINE, rejects.filter(~pl.col("source").is_in(sorted(gone))))
+        self._removed.setdefault(content, set()).update(gone)
+
+    def remove(self) -> None:
+        """Delete the rows that were given up: before others of the same content are landed."""
+        if not self._removed:
+            return
+        for kind in {kind for kind, _ in self._removed}:
+            ids = [file_id for other, file_id in self._removed if other == kind]
+            self._warehouse.delete(TABLE_OF_KIND[kind], "file_id", ids)
+        ids = [file_id for _, file_id in self._removed]
+        rejects = self._warehouse.read(QUARANTINE, "file_id in (select unnest($ids))", ids=ids)
+        gone = [
+            (source, file_id) for (_, file_id), names in self._removed.items() for source in sorted(names)
+        ]
+        on = {"source": pl.String, "file_id": pl.String}
+        kept = rejects.join(
+            pl.DataFrame(gone, on, orient="row"), on=list(on), how="anti", maintain_order="left"
+        )
+        self._warehouse.delete(QUARANTINE, "file_id", ids)
+        self._warehouse.insert(QUARANTINE, kept)
+        self._removed.clear()
+
+    def _write(self) -> None:
+        if not self._changed:
+            return
+        uris, names = sorted(self._changed), sorted(self._sources)
+        rows = [self.rows[name, uri] for uri in uris for name in names if (name, uri) in self.rows]
+        self._warehouse.delete(FILE, "uri", uris)
+        self._warehouse.insert(FILE, pl.DataFrame(rows, schema=FILE.schema))
+        self._changed.clear()
 
     def release(self, key: Key, offered: set[Key], wanted: Mapping[Key, Key]) -> None:
         """Give up the content that a file had: to the file that owns it now, to a heir, or delete its rows.
@@ -114,18 +154,42 @@ class Manifest:
         A file that is gone keeps its rows. When it had none because it repeated this one, it inherits them.
         """
         row = self.rows.get(key)
-        if row is None or row["duplicate_of"] or _content(row) in wanted:
+        if row is None or row["duplicate_of"] or wanted.get(_content(row)) == key:
             return
         heirs = self._sharing[_content(row)] - offered - {key}
-        if heirs:
-            counts = {name: row[name] for name in ("rows_read", "rows_kept", "rows_quarantined", "decoder")}
-            self.write([self.rows[min(heirs)] | counts | {"duplicate_of": None}])
+        if heirs and _content(row) not in wanted:
+            counts = {name: row[name] for name in (*COUNTS, "decoder")}
+            self.put([self.rows[min(heirs)] | counts | {"duplicate_of": None}])
         else:
-            self.remove_rows(_content(row))
+            self.give_up(_content(row))
 
 
 def _content(row: Mapping[str, Any]) -> Key:
     return row["kind"], row["file_id"]
+
+
+def is_same(old: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Return whether a file is what it was: the same bytes, of which the same rows are made."""
+    return all(old[name] == row[name] for name in ("file_id", "kind", "decoder"))
+
+
+def row_of(item: Offered, owner: Key, decoder: str) -> dict[str, Any]:
+    """Return a file's row of raw.file before it is read; `owner` holds the rows of its content."""
+    pulled, basis = pulled_at(item.source, item.file)
+    return {
+        "source": item.source.name,
+        "uri": item.file.uri,
+        "file_id": item.file_id,
+        "kind": item.source.kind,
+        "format": "unknown",
+        "size_bytes": item.file.size_bytes,
+        "version": None if item.error else item.file.version,
+        **dict.fromkeys(COUNTS, 0),
+        "pulled_at": pulled,
+        "pulled_at_basis": basis,
+        "duplicate_of": owner[1] if owner != item.key else None,
+        "decoder": decoder,
+    }
 
 
 def owners(offered: Iterable[Offered], manifest: Manifest, unlisted: set[str]) -> dict[Key, Key]:

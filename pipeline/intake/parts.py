@@ -1,30 +1,19 @@
 """A piece of a file to Parquet parts: a pure function that any executor can run, here or elsewhere."""
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
-import polars as pl
-
 from pipeline.content import HEAD_BYTES, open_content
-from pipeline.contracts import validate
-from pipeline.errors import SourceError, WarehouseError
+from pipeline.errors import SourceError
 from pipeline.intake.blocks import record_start
-from pipeline.intake.decoding import BATCH_ROWS, DecodeOptions
+from pipeline.intake.decoding import DecodeOptions
 from pipeline.intake.file_rows import READABLE, read_file
-from pipeline.intake.manifest import QUARANTINE, TABLE_OF_KIND
-from pipeline.provider import Reject
+from pipeline.intake.handover import Handover, Part
+from pipeline.intake.part_writer import PartWriter, quarantined
 from pipeline.settings import Source
 from pipeline.storage import signature
 from pipeline.stored import StoredFile
 from pipeline.traces import trace_format
 from pipeline.traces.otlp_json import OTLP_JSON
-from schemas.tables import Table
-
-_REJECT = {name: QUARANTINE.schema[name] for name in Reject._fields}
-
 
 CHANGED = ("changed_while_read", "The file changed while it was read.", "Land again.")
 """Code, reason and advice of a file that was written while it was read."""
@@ -38,9 +27,9 @@ class Piece(NamedTuple):
     signature: str
     """Of the file, before it was hashed."""
     options: DecodeOptions
-    folder: Path
+    place: Handover
     name: str
-    """Unique in the folder: the parts of a piece that is read twice have the same names."""
+    """Unique in the place: the parts of a piece that is read twice have the same names."""
     first: int = 0
     last: int | None = None
     """Where the records of the piece start: from the first byte on, before the last. Null: the whole file."""
@@ -49,13 +38,6 @@ class Piece(NamedTuple):
     def size_bytes(self) -> int:
         """Stored bytes, for the progress."""
         return self.file.size_bytes if self.last is None else self.last - self.first
-
-
-class Part(NamedTuple):
-    """Rows of a table in a Parquet file, without their file's hash; lines count from the piece's start."""
-
-    table: str
-    path: Path
 
 
 class Read(NamedTuple):
@@ -69,26 +51,6 @@ class Read(NamedTuple):
     format: str = "unknown"
     refused: tuple[str, str, str] | None = None
     """Code, reason and advice if the file as a whole cannot be read."""
-
-
-@contextmanager
-def parts_folder(path: Path) -> Iterator[Path]:
-    """Make an empty folder for parts, and remove it at the end; what a killed landing left goes first.
-
-    Nobody else uses it: whoever lands holds the warehouse.
-    """
-    try:
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WarehouseError(
-            f"There can be no folder {path} for the parts of the landing: {error.strerror}. Give yourself "
-            "the right to write there, or name another one as `parts` under [landing]."
-        ) from None
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def pieces_of(whole: Piece) -> list[Piece]:
@@ -120,7 +82,7 @@ def read_piece(piece: Piece) -> Read:
     """Write the parts of a piece and return their places and counts.
 
     Raises:
-        StorageError: the place of an object cannot be read.
+        StorageError: the place of an object cannot be read, or that of the parts be written.
         WarehouseError: the parts cannot be written.
     """
     try:
@@ -143,13 +105,15 @@ def _read(piece: Piece) -> Read:
         if bounds is None:
             return Read()
         start, size = bounds
-    writer = _Writer(piece)
+    writer, read, lines, form = PartWriter(piece.source.kind, piece.place, piece.name), 0, 0, "unknown"
     for found in read_file(piece.source, piece.file, piece.options, start, size):
-        writer.add(found.rows, found.rejects)
-        writer.read += found.read
-        writer.lines += found.lines
-        writer.format = found.format if found.format != "unknown" else writer.format
-    return Read(tuple(writer.close()), writer.read, writer.lines, writer.format)
+        writer.add(found.rows)
+        if found.rejects:
+            writer.reject(quarantined(found.rejects, piece.source.name, piece.file.uri, ""))
+        read += found.read
+        lines += found.lines
+        form = found.format if found.format != "unknown" else form
+    return Read(writer.close(), read, lines, form)
 
 
 def _bounds(piece: Piece) -> tuple[int, int] | None:
@@ -163,61 +127,3 @@ def _bounds(piece: Piece) -> tuple[int, int] | None:
         return None
     end = record_start(piece.file, piece.last, whole) if piece.last else None
     return start, (whole if end is None else end) - start
-
-
-class _Writer:
-    """Gathers rows and rejects and writes them in parts of some size."""
-
-    def __init__(self, piece: Piece) -> None:
-        self.read, self.lines, self.format = 0, 0, "unknown"
-        self._piece = piece
-        self._table = TABLE_OF_KIND[piece.source.kind]
-        self._waiting: dict[str, list[pl.DataFrame]] = {self._table.name: [], QUARANTINE.name: []}
-        self._parts: list[Part] = []
-
-    def add(self, rows: pl.DataFrame, rejects: list[Reject]) -> None:
-        """Take rows, and write what has gathered if that is enough."""
-        self._take(self._table, rows)
-        if rejects:
-            self._take(QUARANTINE, self._rejected(rejects))
-
-    def close(self) -> Iterator[Part]:
-        """Write the rest and return all parts in order."""
-        for table in (self._table, QUARANTINE):
-            self._write(table)
-        yield from self._parts
-
-    def _take(self, table: Table, rows: pl.DataFrame) -> None:
-        waiting = self._waiting[table.name]
-        if rows.height:
-            waiting.append(rows)
-        if sum(frame.height for frame in waiting) >= BATCH_ROWS:
-            self._write(table)
-
-    def _rejected(self, rejects: list[Reject]) -> pl.DataFrame:
-        frame = pl.DataFrame(rejects, schema=_REJECT, orient="row").with_columns(
-            pl.lit(self._piece.source.name).alias("source"),
-            pl.lit(self._piece.file.uri).alias("uri"),
-            pl.lit("").alias("file_id"),
-        )
-        return frame.select(list(QUARANTINE.schema))
-
-    def _write(self, table: Table) -> None:
-        """Write a part under another name first, so that a part is whole or not there."""
-        waiting = self._waiting[table.name]
-        if not waiting:
-            return
-        rows = pl.concat(waiting)
-        waiting.clear()
-        validate(table, rows)
-        path = self._piece.folder / f"{self._piece.name}.{len(self._parts):05}.parquet"
-        fresh = path.with_suffix(".new")
-        try:
-            rows.write_parquet(fresh, compression="lz4", statistics=False)
-            fresh.replace(path)
-        except (OSError, pl.exceptions.ComputeError) as error:
-            raise WarehouseError(
-                f"The parts of the landing cannot be written to {path.parent}: {error}. Make room on that "
-                "disk, or give yourself the right to write there, and run again. The last good state is kept."
-            ) from None
-        self._parts.append(Part(table.name, path))

@@ -42,19 +42,19 @@ class Spool:
     """A folder for copies of objects that goes when the landing ends; a killed one's goes at the next."""
 
     def __init__(self, folder: Path, most_bytes: int = MAX_SPOOL_BYTES) -> None:
-        self._folder = folder
+        self.folder = folder
         self._most_bytes = most_bytes
         self._bytes = 0
         self._lock = threading.Lock()
 
     def __enter__(self) -> "Spool":
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def identify(self, listed: Iterable[tuple[StoredFile, str | None]]) -> Iterator[Identified]:
         """Return what the files are, in their order; those whose id is given are not read.
@@ -85,7 +85,7 @@ class Spool:
         return Identified(file, f"unreadable {file.uri}", "it changes faster than it can be read")
 
     def _copied(self, file: StoredFile) -> Identified:
-        copy = self._folder / hashlib.sha256(file.uri.encode()).hexdigest()
+        copy = self.folder / hashlib.sha256(file.uri.encode()).hexdigest()
         with open_stored(replace(file, path=None)) as stored, self._begun(copy, file.size_bytes) as kept:
             digest, is_whole = _tee(stored, kept)
         return Identified(replace(file, path=copy if is_whole else None), digest[:16])
@@ -100,8 +100,8 @@ class Spool:
     def _has_room(self, size_bytes: int) -> bool:
         with self._lock:
             if not self._bytes:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                self._most_bytes = min(self._most_bytes, shutil.disk_usage(self._folder).free // 2)
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._most_bytes = min(self._most_bytes, shutil.disk_usage(self.folder).free // 2)
             has_room = self._bytes + size_bytes <= self._most_bytes
             self._bytes += size_bytes * has_room
             return has_room

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from polars.testing import assert_frame_equal
 
 from pipeline.content import Line, open_content, read_lines
+from pipeline.intake import decoding
 from pipeline.intake.decoding import LANDING_COLUMNS, Batch, DecodeOptions, decode
 from pipeline.otlp import frame
 from schemas.tables import BY_NAME
@@ -171,3 +173,24 @@ def test_ids_in_base64_are_refused_with_advice(request_line: Callable, span: Cal
     assert reject.code == "bad_trace_id"
     assert "24 characters where 32 hex digits belong" in reject.reason
     assert "base64" in reject.advice
+
+
+def test_few_rows_and_many_become_the_same_frame(
+    request_line: Callable, span: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = {
+        "gen_ai.usage.input_tokens": 2**20,
+        "gen_ai.request.temperature": 0.1,
+        "gen_ai.request.model": "é",
+    }
+    text = "\n".join(
+        request_line(span(usage | {"n": n}), span(), span({"gen_ai.usage.input_tokens": -1}))
+        for n in range(20)
+    )
+    for labels in ((), ("n", "team")):
+        found = []
+        for few in (0, 1000):
+            monkeypatch.setattr(decoding, "_FEW_ROWS", few)
+            found += decode(_lines(text), DecodeOptions(labels))
+        assert_frame_equal(found[0].rows, found[1].rows)
+        assert found[0].rows.height == 40

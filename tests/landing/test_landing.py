@@ -207,6 +207,22 @@ def test_a_source_without_files_is_told_not_raised(landed: Callable) -> None:
     assert source.text() == "otel (traces): no file"
 
 
+def test_links_that_leave_the_folder_are_told_and_not_followed(
+    tmp_path: Path, traces: Path, landed: Callable, warehouse: Warehouse, line: Callable
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/secret.jsonl").write_bytes(line(9))
+    (traces / "a.jsonl").write_bytes(line(1))
+    (traces / "b.jsonl").symlink_to("../outside/secret.jsonl")
+    (traces / "folder").symlink_to(tmp_path / "outside")
+    (traces / "inner.jsonl").symlink_to("a.jsonl")
+    summary = landed()
+    assert _counts(summary) == {"new": 1, "duplicate": 1}
+    assert _tokens(warehouse) == [1]
+    for name in ("b.jsonl", "folder"):
+        assert f"not read: traces/{name}: a link that leaves the folder of the source" in summary.text()
+
+
 def test_progress_counts_stored_bytes(traces: Path, landed: Callable, line: Callable) -> None:
     calls: list[tuple[str, int, int]] = []
     for name in "ab":

@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from pipeline.errors import StorageError
+from pipeline.intake.handover import open_handover
 from pipeline.storage import list_files, open_stored, write_object
 
 pytestmark = pytest.mark.system
@@ -78,3 +79,12 @@ def test_what_a_user_may_not_do_is_named_with_the_right_that_it_takes(user: User
     with pytest.raises(StorageError, match=r"access is denied.*s3:PutObject") as told:
         write_object("s3://closed/out", b"x", "text/plain", url)
     assert "s3://closed/out" in told.value.reason
+
+
+def test_parts_that_may_not_be_written_are_told_with_the_right_that_it_takes(user: User, use) -> None:
+    url = use(user.key, user.secret)
+    with (
+        pytest.raises(StorageError, match=r"The parts of the landing.*access is denied.*s3:PutObject"),
+        open_handover("s3://closed/parts", url),
+    ):
+        pass

@@ -110,6 +110,20 @@ def test_an_object_that_changes_between_listing_and_reading_lands_as_it_is_now(
     assert became(landed()) == {"unchanged": 1}
 
 
+def test_keys_that_only_a_bucket_can_hold_land_or_are_told(bucket, warehouse, settings: Settings) -> None:
+    for number, key in enumerate(("in/A.jsonl", "in/a.jsonl", "IN/a.jsonl", "/in/a.jsonl", "in//a.jsonl")):
+        bucket.put(key, line(number + 1))
+    for key in ("in/../a.jsonl", "../a.jsonl", "in/a.jsonl/.."):
+        bucket.put(key, line(9))
+    whole = Source(name="otel", kind="traces", uri=f"s3://{bucket.name}")
+    summary = land(settings.model_copy(update={"sources": (whole,)}), warehouse)
+    assert became(summary) == {"new": 5}
+    assert spans(warehouse) == ids(1, 2, 3, 4, 5)
+    assert len(set(warehouse.read(BY_NAME["raw.file"])["uri"])) == 5
+    for key in ("in/../a.jsonl", "../a.jsonl", "in/a.jsonl/.."):
+        assert f"not read: s3://{bucket.name}/{key}: its key has a part `..`" in summary.text()
+
+
 @pytest.mark.system
 def test_an_object_that_never_holds_still_is_set_aside_and_lands_when_it_does(
     bucket, proxy, warehouse, landed

@@ -12,7 +12,8 @@ import pytest
 from assets.bench_data import write_dump
 from pipeline import landing
 from pipeline.intake.decoding import DecodeOptions
-from pipeline.settings import Landing, Settings, Source
+from pipeline.intake.spool import Spool
+from pipeline.settings import S3, Landing, Settings, Source
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME
 
@@ -45,36 +46,80 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
             process.wait()
 
 
-def _landed(folder: Path, how: Landing, progress: Any = None) -> dict[str, list]:
-    settings = Settings(
-        sources=(Source(name="otel", kind="traces", uri="*.jsonl"),), root=folder, landing=how
-    )
+@pytest.fixture(autouse=True)
+def _pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = DecodeOptions(("feature", "team"), (), 50_000, 500_000)
+    monkeypatch.setattr(landing.DecodeOptions, "of", lambda _: options)
+
+
+def _landed(folder: Path, how: Landing, progress: Any = None, **other: Any) -> dict[str, list]:
+    source = Source(name="otel", kind="traces", uri=other.pop("uri", "*.jsonl"))
+    settings = Settings(sources=(source,), root=folder, landing=how, **other)
+    tables = ("raw.span", "raw.quarantine", "raw.file")
     with Warehouse.open(None) as warehouse:
         landing.land(settings, warehouse, progress=progress)
-        return {name: warehouse.read(BY_NAME[name]).rows() for name in ("raw.span", "raw.file")}
+        return {name: warehouse.read(BY_NAME[name]).rows() for name in tables}
+
+
+class Killer:
+    """Kills a worker when something has landed."""
+
+    def __init__(self, worker: subprocess.Popen[bytes]) -> None:
+        self.worker = worker
+        self.bytes_left = 0
+
+    def __call__(self, _: str, done: int, whole: int) -> None:
+        if done and self.worker.poll() is None:
+            self.worker.kill()
+            self.bytes_left = whole - done
+            time.sleep(0.1)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_lands_the_same_rows_and_a_killed_worker_costs_but_time(
-    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, cluster: Cluster
 ) -> None:
     address, workers = cluster
     folder = tmp_path / "month"
     folder.mkdir()
     write_dump(folder / "dump.jsonl", 20_000)
-    monkeypatch.setattr(
-        landing.DecodeOptions, "of", lambda _: DecodeOptions(("feature", "team"), (), 50_000, 500_000)
-    )
     alone = _landed(folder, Landing(workers=1))
     assert len(alone["raw.span"]) == 20_000
     on_cluster = Landing(executor="dask", scheduler=address, parts=str(tmp_path / "shared"))
     assert _landed(folder, on_cluster) == alone
 
-    def kill(_: str, done: int, whole: int) -> None:
-        if done and workers[0].poll() is None:
-            workers[0].kill()
-            time.sleep(0.1)
-
-    assert _landed(folder, on_cluster, kill) == alone
+    killer = Killer(workers[0])
+    assert _landed(folder, on_cluster, killer) == alone
+    assert killer.bytes_left > 0
     assert workers[0].poll() is not None
     assert list((tmp_path / "shared").iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_sources_and_parts_on_s3_give_the_same_rows_also_when_a_worker_is_killed(
+    tmp_path: Path, cluster: Cluster, bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, workers = cluster
+    dump = tmp_path / "dump.jsonl"
+    write_dump(dump, 12_000)
+    lines = dump.read_bytes().splitlines(keepends=True)
+    bucket.put("in/large.jsonl", b"".join(lines[40:]))
+    for number, line in enumerate(lines[:40]):
+        small = line + b"garbage\n" * (number % 2)
+        bucket.put(f"in/{number:03}.jsonl", small)
+        bucket.put(f"in/z{number:03}.jsonl", b"\x00%d" % number if number % 4 else small)
+    there = {"uri": f"s3://{bucket.name}/in", "s3": S3(endpoint_url=bucket.url)}
+    alone = _landed(tmp_path, Landing(workers=2), **there)
+    assert len(alone["raw.span"]) == 12_000
+    assert len(alone["raw.quarantine"]) == 20 + 30
+    own = Settings(root=tmp_path, landing=Landing(parts=f"s3://{bucket.name}/parts/")).parts_place
+    bucket.put(f"{own.removeprefix(f's3://{bucket.name}/')}/killed/left.parquet", b"rubbish")
+    on_cluster = Landing(executor="dask", scheduler=address, parts=f"s3://{bucket.name}/parts/")
+    monkeypatch.setattr(landing, "Spool", lambda folder: Spool(folder, 0))  # workers elsewhere see no copies
+    assert _landed(tmp_path, on_cluster, **there) == alone
+    assert bucket.objects("parts") == {}
+    killer = Killer(workers[0])
+    assert _landed(tmp_path, on_cluster, killer, **there) == alone
+    assert killer.bytes_left > 0
+    assert workers[0].poll() is not None
+    assert bucket.objects("parts") == {}
