@@ -1,16 +1,15 @@
-"""The bytes of a file: decompressed within bounds, hashed as stored, cut into lines.
+"""The bytes of a file: decompressed within bounds, cut into lines.
 
 Nothing here trusts a file: compressed data is fed in pieces so small that a bomb cannot fill the memory, and
 a line has a greatest length.
 """
 
-import hashlib
 import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import zstandard
@@ -44,15 +43,32 @@ class Line(NamedTuple):
     size_bytes: int
 
 
+class Slice(io.RawIOBase):
+    """So many of the bytes that come next."""
+
+    def __init__(self, stored: io.BufferedReader, size: int) -> None:
+        self._stored = stored
+        self._left = size
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer; 0 at the end."""
+        size = self._stored.readinto(memoryview(buffer)[: self._left])
+        self._left -= size
+        return size
+
+
 class Content(io.RawIOBase):
     """The decompressed bytes of a file: plain, gzip of any members, or zstd of any frames, by magic bytes.
 
     Damage does not raise: what came out stays readable, and `broken` says what happened.
     """
 
-    def __init__(self, stored: BinaryIO) -> None:
+    def __init__(self, stored: io.BufferedIOBase | io.RawIOBase) -> None:
         self._stored = stored
-        self._digest = hashlib.sha256()
         self._codec: Any = None
         self._ready = memoryview(b"")
         self.broken: str | None = None
@@ -76,15 +92,8 @@ class Content(io.RawIOBase):
         self._ready = self._ready[size:]
         return size
 
-    def sha256(self) -> str:
-        """Return the SHA-256 of all stored bytes, in hex; reads what is left of them."""
-        while self._take():
-            pass
-        return self._digest.hexdigest()
-
     def _take(self) -> bytes:
         data, self._head = self._head + self._stored.read(_FEED[self.coding]), b""
-        self._digest.update(data)
         self.stored_bytes += len(data)
         return data
 

@@ -83,7 +83,7 @@ class Warehouse:
 
     @contextmanager
     def bounded(self, memory: str, threads: int) -> Iterator[None]:
-        """Keep DuckDB within bounds meanwhile; more memory is taken on disk, beside the file."""
+        """Keep DuckDB within bounds meanwhile; what memory does not hold goes to disk, beside the file."""
         bounds = {"memory_limit": memory, "threads": threads}
         for name, value in bounds.items():
             self._connection.execute(f"set {name} = $value", {"value": value})
@@ -97,23 +97,15 @@ class Warehouse:
     def insert(self, table: Table, frame: pl.DataFrame) -> int:
         """Append rows after checking them against the contract; return how many."""
         validate(table, frame)
+        return self.load(table, frame)
+
+    def load(self, table: Table, frame: pl.DataFrame) -> int:
+        """Append rows whose contract was checked when they were read; return how many."""
         if frame.height:
-            self._connection.register("incoming", frame)
+            # found by its name: what is registered would be held until the transaction ends
+            incoming = frame.to_arrow(compat_level=pl.CompatLevel.newest())  # noqa: F841
             self._connection.execute(f"insert into {table.name} by name select * from incoming")  # noqa: S608
-            self._connection.unregister("incoming")
         return frame.height
-
-    def load(self, table: Table, path: Path, file_id: str, lines_before: int) -> int:
-        """Append the rows of a Parquet part, whose contract was checked when it was written; return how many.
-
-        A part does not know the hash of its file nor how many lines lie before it.
-        """
-        told = self._connection.execute(
-            f"insert into {table.name} by name "  # noqa: S608
-            "select * replace ($file_id as file_id, line + $before as line) from read_parquet($path)",
-            {"file_id": file_id, "before": lines_before, "path": str(path)},
-        ).fetchone()
-        return int(told[0]) if told else 0
 
     def fill(self, table: Table, name: str, **parameters: Any) -> int:
         """Append the rows of a select kept in `pipeline/sql/<name>.sql`, unchecked; return how many."""

@@ -10,7 +10,7 @@ from pipeline.errors import SourceError
 from pipeline.executors import lost
 from pipeline.intake.decoding import DecodeOptions
 from pipeline.intake.groups import Group, GroupRead, read_group
-from pipeline.intake.handover import Handover
+from pipeline.intake.handover import Handover, Held
 from pipeline.intake.manifest import Key, Offered
 from pipeline.intake.parts import CHANGED, Piece, Read, pieces_of, read_piece
 from pipeline.settings import Source
@@ -28,7 +28,7 @@ class ReadAhead:
     """
 
     def __init__(
-        self, executor: Executor, place: Handover, options: DecodeOptions,
+        self, executor: Executor, place: Handover | Held, options: DecodeOptions,
         listed: Iterable[tuple[Source, StoredFile]],
     ) -> None:  # fmt: skip
         self._executor = executor
@@ -66,7 +66,7 @@ class ReadAhead:
         return read
 
     def results(self, source: Source, file: StoredFile) -> Iterator[tuple[Piece, Read]]:
-        """Return what the pieces of a file came to, in order, and remove their parts afterwards.
+        """Return what the pieces of a file came to, in order.
 
         Raises:
             SourceError: the file as a whole cannot be read, or changed since it was listed.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipeline.content import HEAD_BYTES, Content, open_content, read_head
+from pipeline.content import HEAD_BYTES, Content, Slice, open_content, read_head
 from pipeline.errors import SourceError
 from pipeline.formats import by_name, detect
 from pipeline.intake.blocks import Block, read_blocks
@@ -19,7 +19,7 @@ from pipeline.settings import Source
 from pipeline.storage import open_stored
 from pipeline.stored import StoredFile
 from pipeline.traces import trace_format
-from pipeline.traces.format import Messages
+from pipeline.traces.format import Messages, Start
 from pipeline.traces.otlp_json import OTLP_JSON
 
 MAX_EXPORT_BYTES = 256 * 1024 * 1024
@@ -52,12 +52,12 @@ def decode_blocks(blocks: Iterable[Block], options: DecodeOptions) -> Iterator[B
 
 
 def decode_messages(
-    messages: Messages, content: Content, stream: io.BufferedReader, options: DecodeOptions
+    messages: Messages, content: Content, stream: io.BufferedReader, start: Start, options: DecodeOptions
 ) -> Iterator[Batch]:
     """Return the spans of messages in protobuf, as `decode_blocks` does for JSON."""
     from pipeline.intake import proto_decoding  # noqa: PLC0415 - half a second
 
-    return proto_decoding.decode_messages(messages.read(content, stream), messages, options)
+    return proto_decoding.decode_messages(messages.read(content, stream, start), messages, options)
 
 
 class Piece(NamedTuple):
@@ -71,19 +71,29 @@ class Piece(NamedTuple):
     """Lines of a dump that were read for it, where they are counted."""
 
 
-def read_file(
-    source: Source, file: StoredFile, options: DecodeOptions, start: int = 0, size: int | None = None
-) -> Iterator[Piece]:
-    """Return the rows and rejects of a file, or of so many bytes of it, piece by piece.
+class Extent(NamedTuple):
+    """Some bytes of a plain dump that start and end with a record."""
 
-    Rows have all columns of their table; `file_id` is empty, and lines are counted from the start.
+    first: int
+    size: int
+    records_before: int | None
+    """Of messages, which are counted; null of lines."""
+
+
+def read_file(
+    source: Source, file: StoredFile, options: DecodeOptions, extent: Extent | None = None
+) -> Iterator[Piece]:
+    """Return the rows and rejects of a file, or of a part of it, piece by piece.
+
+    Rows have all columns of their table; `file_id` is empty, and lines are counted from the start, messages
+    from the first of the file.
 
     Raises:
         SourceError: the file as a whole cannot be read; keep no piece of it.
     """
     try:
-        if size is not None:
-            yield from _range(source, file, options, start, size)
+        if extent is not None:
+            yield from _part(source, file, options, extent)
             return
         with open_content(file) as (content, stream):
             yield from _pieces(source, file, options, content, stream)
@@ -93,13 +103,22 @@ def read_file(
         ) from None
 
 
-def _range(
-    source: Source, file: StoredFile, options: DecodeOptions, start: int, size: int
-) -> Iterator[Piece]:
-    """Return the spans of a part of a plain OTLP/JSON dump that starts and ends with a record."""
-    with open_stored(file, start) as stream:
-        for batch in decode_blocks(read_blocks(stream, None, start, size), options):
-            yield _span_piece(source, OTLP_JSON.name, batch)
+def _part(source: Source, file: StoredFile, options: DecodeOptions, extent: Extent) -> Iterator[Piece]:
+    """Return the spans of a part of a plain dump."""
+    dump = trace_format(read_head(file), source.format)
+    with open_stored(file, extent.first) as stored:
+        if dump.messages and extent.records_before is not None:
+            content = Content(Slice(stored, extent.size))
+            start = Start(extent.records_before, extent.first)
+            batches = decode_messages(dump.messages, content, _buffered(content), start, options)
+        else:
+            batches = decode_blocks(read_blocks(stored, None, extent.first, extent.size), options)
+        for batch in batches:
+            yield _span_piece(source, dump.name, batch)
+
+
+def _buffered(content: Content) -> io.BufferedReader:
+    return io.BufferedReader(content, 1 << 20)
 
 
 def _pieces(
@@ -139,7 +158,7 @@ def _traces(
     if dump is OTLP_JSON and is_worthwhile:
         batches = decode_blocks(read_blocks(stream, content), options)
     elif dump.messages and is_worthwhile:
-        batches = decode_messages(dump.messages, content, stream, options)
+        batches = decode_messages(dump.messages, content, stream, Start(), options)
     else:
         batches = decode_records(dump.records(content, stream), options)
     for batch in batches:

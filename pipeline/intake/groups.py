@@ -11,7 +11,7 @@ from pipeline.errors import SourceError
 from pipeline.intake.decoding import DecodeOptions
 from pipeline.intake.file_rows import READABLE, read_file
 from pipeline.intake.file_rows import Piece as Rows
-from pipeline.intake.handover import Handover, Part
+from pipeline.intake.handover import Handover, Held, Part
 from pipeline.intake.part_writer import PartWriter, quarantined
 from pipeline.intake.parts import CHANGED, Piece, Read
 from pipeline.provider import Reject
@@ -34,7 +34,7 @@ class Group(NamedTuple):
     errors: tuple[str | None, ...]
 
     @property
-    def place(self) -> Handover:
+    def place(self) -> Handover | Held:
         """Where their parts go."""
         return self.pieces[0].place
 

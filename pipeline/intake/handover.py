@@ -1,4 +1,4 @@
-"""Where workers put the Parquet parts that they hand over: a folder that all of them share, or S3.
+"""Where workers put the parts that they hand over: in memory, or as Parquet in a folder or on S3.
 
 Every landing has a folder of its own there, so that a worker that still runs for an earlier one never writes
 over its parts.
@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import polars as pl
@@ -22,6 +23,9 @@ from pipeline.storage import write_object
 _KEPT = "The last good state is kept."
 _OTHER = "or name another place as `parts` under [landing]"
 _TYPE = "application/vnd.apache.parquet"
+
+HELD_BYTES = 256 << 20
+"""So much of the parts of threads is held in memory at most."""
 
 
 class Part(NamedTuple):
@@ -63,9 +67,8 @@ class Handover(NamedTuple):
                 f"disk, or give yourself the right to write there, {_OTHER}, and run again. {_KEPT}"
             ) from None
 
-    @contextmanager
-    def taken(self, name: str, scratch: Path) -> Iterator[Path]:
-        """Give a part as a file of this machine, one at a time, and remove it afterwards.
+    def taken(self, name: str, scratch: Path) -> pl.DataFrame:
+        """Return the rows of a part, which is removed.
 
         Raises:
             WarehouseError: it is gone, or there is no room for its copy.
@@ -75,9 +78,7 @@ class Handover(NamedTuple):
             path = Path(self.place, name)
             if not path.exists():
                 raise self._gone(name)
-            yield path
-            path.unlink(missing_ok=True)
-            return
+            return _read(path)
         copy, uri = scratch / "part.parquet", f"{self.place}/{name}"
         try:
             scratch.mkdir(parents=True, exist_ok=True)
@@ -90,16 +91,59 @@ class Handover(NamedTuple):
                 f"A part of the landing cannot be copied to {scratch}: {error.strerror}. Make room on that "
                 f"disk, or give yourself the right to write there, and run again. {_KEPT}"
             ) from None
-        yield copy
-        copy.unlink()
+        rows = _read(copy)
         with _of_parts():
             delete_object(uri, self.endpoint_url)
+        return rows
 
     def _gone(self, name: str) -> WarehouseError:
         return WarehouseError(
             f"The part {name} that a worker wrote is not in {self.place}. All workers have to reach that "
             f"very place, and no other landing may use it: correct that, {_OTHER}, and run again. {_KEPT}"
         )
+
+
+class Held:
+    """The parts of threads of this process: in memory while there are few, else at a place."""
+
+    def __init__(self, beyond: Handover) -> None:
+        self._beyond = beyond
+        self._lock = Lock()
+        self._parts: dict[str, pl.DataFrame] = {}
+        self._free = HELD_BYTES
+
+    def write(self, name: str, rows: pl.DataFrame) -> None:
+        """Keep a part.
+
+        Raises:
+            WarehouseError, StorageError: as of `Handover`.
+        """
+        with self._lock:
+            fits = (size := int(rows.estimated_size())) <= self._free
+            if fits:
+                self._free -= size
+                self._parts[name] = rows
+        if not fits:
+            self._beyond.write(name, rows)
+
+    def taken(self, name: str, scratch: Path) -> pl.DataFrame:
+        """Return the rows of a part, which is removed.
+
+        Raises:
+            WarehouseError, StorageError: as of `Handover`.
+        """
+        with self._lock:
+            rows = self._parts.pop(name, None)
+            if rows is not None:
+                self._free += int(rows.estimated_size())
+                return rows
+        return self._beyond.taken(name, scratch)
+
+
+def _read(path: Path) -> pl.DataFrame:
+    rows = pl.read_parquet(path, memory_map=False)
+    path.unlink()
+    return rows
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import polars as pl
 
 from pipeline.contracts import validate
 from pipeline.intake.decoding import BATCH_ROWS
-from pipeline.intake.handover import Handover, Part
+from pipeline.intake.handover import Handover, Held, Part
 from pipeline.intake.manifest import QUARANTINE, TABLE_OF_KIND
 from pipeline.provider import Reject
 from schemas.tables import Table
@@ -24,7 +24,7 @@ def quarantined(rejects: Iterable[Reject], source: str, uri: str, file_id: str) 
 class PartWriter:
     """Gathers rows of one raw table and of raw.quarantine; writes a part when there are enough."""
 
-    def __init__(self, kind: str, place: Handover, name: str) -> None:
+    def __init__(self, kind: str, place: Handover | Held, name: str) -> None:
         self._place = place
         self._name = name
         self._table = TABLE_OF_KIND[kind]

@@ -6,8 +6,8 @@ from pipeline.content import HEAD_BYTES, open_content
 from pipeline.errors import SourceError
 from pipeline.intake.blocks import record_start
 from pipeline.intake.decoding import DecodeOptions
-from pipeline.intake.file_rows import READABLE, read_file
-from pipeline.intake.handover import Handover, Part
+from pipeline.intake.file_rows import READABLE, Extent, read_file
+from pipeline.intake.handover import Handover, Held, Part
 from pipeline.intake.part_writer import PartWriter, quarantined
 from pipeline.settings import Source
 from pipeline.storage import signature
@@ -27,12 +27,14 @@ class Piece(NamedTuple):
     signature: str
     """Of the file, before it was hashed."""
     options: DecodeOptions
-    place: Handover
+    place: Handover | Held
     name: str
     """Unique in the place: the parts of a piece that is read twice have the same names."""
     first: int = 0
     last: int | None = None
     """Where the records of the piece start: from the first byte on, before the last. Null: the whole file."""
+    records_before: int | None = None
+    """Of messages, which are counted: so many lie before the piece, which starts and ends with one."""
 
     @property
     def size_bytes(self) -> int:
@@ -54,28 +56,42 @@ class Read(NamedTuple):
 
 
 def pieces_of(whole: Piece) -> list[Piece]:
-    """Return the pieces of a whole file: one, or many of a large plain OTLP/JSON dump.
+    """Return the pieces of a whole file: one, or many of a large OTLP dump that is stored as it is read.
 
     Raises:
         StorageError: the place of an object cannot be read.
     """
     size, step = whole.file.size_bytes, whole.options.piece_bytes
-    if whole.source.kind != "traces" or size < 2 * step or not _starts_anywhere(whole.source, whole.file):
+    if whole.source.kind != "traces" or size < 2 * step:
         return [whole]
+    try:
+        starts = _starts(whole.source, whole.file, step)
+    except (OSError, SourceError):  # whoever reads it says so
+        return [whole]
+    if not starts:
+        return [whole]
+    ends = [*(first for first, _ in starts[1:]), size]
     return [
-        whole._replace(name=f"{whole.name}-{number:05}", first=first, last=min(first + step, size))
-        for number, first in enumerate(range(0, size, step))
+        whole._replace(name=f"{whole.name}-{number:05}", first=first, last=last, records_before=before)
+        for number, ((first, before), last) in enumerate(zip(starts, ends, strict=True))
     ]
 
 
-def _starts_anywhere(source: Source, file: StoredFile) -> bool:
-    """Whether a dump can be read from any of its records on: OTLP/JSON that is stored as it is read."""
-    try:
-        with open_content(file) as (content, stream):
-            head = stream.peek(HEAD_BYTES)[:HEAD_BYTES]
-            return content.coding == "plain" and trace_format(head, source.format) is OTLP_JSON
-    except (OSError, SourceError):  # whoever reads it says so
-        return False
+def _starts(source: Source, file: StoredFile, step: int) -> list[tuple[int, int | None]]:
+    """Return where pieces start and what `records_before` they have; none where a dump cannot be cut.
+
+    JSON is read from any place on. Between messages it takes their lengths, so the file has to lie here.
+    """
+    with open_content(file) as (content, stream):
+        dump = trace_format(stream.peek(HEAD_BYTES)[:HEAD_BYTES], source.format)
+        if content.coding != "plain":
+            return []
+    if dump is OTLP_JSON:
+        return [(first, None) for first in range(0, file.size_bytes, step)]
+    if dump.messages is None or file.path is None:
+        return []
+    with file.path.open("rb") as lengths:
+        return [(0, 0), *((at.byte_offset, at.records) for at in dump.messages.starts(lengths, step))]
 
 
 def read_piece(piece: Piece) -> Read:
@@ -95,18 +111,17 @@ def read_piece(piece: Piece) -> Read:
 
 
 def _read(piece: Piece) -> Read:
-    start, size = 0, None
+    extent = None
     if piece.last is not None:
         try:
-            bounds = _bounds(piece)
+            extent = _extent(piece, piece.last)
         except OSError as error:
             reason = f"The file cannot be read: {error.strerror}."
             raise SourceError("unreadable_file", reason, READABLE) from None
-        if bounds is None:
+        if extent is None:
             return Read()
-        start, size = bounds
     writer, read, lines, form = PartWriter(piece.source.kind, piece.place, piece.name), 0, 0, "unknown"
-    for found in read_file(piece.source, piece.file, piece.options, start, size):
+    for found in read_file(piece.source, piece.file, piece.options, extent):
         writer.add(found.rows)
         if found.rejects:
             writer.reject(quarantined(found.rejects, piece.source.name, piece.file.uri, ""))
@@ -116,14 +131,16 @@ def _read(piece: Piece) -> Read:
     return Read(writer.close(), read, lines, form)
 
 
-def _bounds(piece: Piece) -> tuple[int, int] | None:
-    """Return where the records of a piece start, and how many bytes they have.
+def _extent(piece: Piece, last: int) -> Extent | None:
+    """Return where the records of a piece lie.
 
     A record belongs to the piece in which it starts. Where none starts there are none.
     """
+    if piece.records_before is not None:
+        return Extent(piece.first, last - piece.first, piece.records_before)
     whole = piece.file.size_bytes
-    start = record_start(piece.file, piece.first, piece.last or whole)
+    start = record_start(piece.file, piece.first, last)
     if start is None:
         return None
-    end = record_start(piece.file, piece.last, whole) if piece.last else None
-    return start, (whole if end is None else end) - start
+    end = record_start(piece.file, last, whole)
+    return Extent(start, (whole if end is None else end) - start, None)

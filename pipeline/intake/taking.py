@@ -173,9 +173,9 @@ class Taking:
         row, lines = dict(row), 0
         for piece, found in self.ahead.results(item.source, item.file):
             for part in found.parts:
-                with piece.place.taken(part.name, self.scratch) as path:
-                    rows = self.warehouse.load(BY_NAME[part.table], path, item.file_id, lines)
-                row["rows_quarantined" if part.table == QUARANTINE.name else "rows_kept"] += rows
+                rows = piece.place.taken(part.name, self.scratch)
+                count = self.warehouse.load(BY_NAME[part.table], _placed(rows, item.file_id, lines))
+                row["rows_quarantined" if part.table == QUARANTINE.name else "rows_kept"] += count
             lines += found.lines
             row["rows_read"] += found.read
             row["format"] = found.format if found.format != "unknown" else row["format"]
@@ -207,8 +207,7 @@ class Taking:
         """Insert the rows of a group; return how many there are by table and hash."""
         counts: Counter[tuple[str, str]] = Counter()
         for part in parts:
-            with group.place.taken(part.name, self.scratch) as path:
-                rows = pl.read_parquet(path)
+            rows = group.place.taken(part.name, self.scratch)
             self.warehouse.insert(BY_NAME[part.table], rows)
             for file_id, count in rows.group_by("file_id").len().rows():
                 counts[part.table, file_id] += count
@@ -248,6 +247,11 @@ def _is_full(batch: _Batch, item: Offered, gathered: int) -> bool:
         is_other = batch.items[0].source.name != item.source.name
         return is_other or len(batch.items) == MOST_FILES or gathered > MOST_BYTES
     return batch.work == "large" or len(batch.items) == _MOST_UNREAD
+
+
+def _placed(rows: pl.DataFrame, file_id: str, lines_before: int) -> pl.DataFrame:
+    """Add what a part does not know: the hash of its file, and how many lines lie before it."""
+    return rows.with_columns(pl.lit(file_id).alias("file_id"), pl.col("line") + lines_before)
 
 
 def _refusal(item: Offered, code: str, reason: str, _advice: str) -> Row:

@@ -12,11 +12,24 @@ Record = tuple[Line, Iterable[Found]]
 """Where a record lies, and its spans in order: `number` counts lines, messages or rows from 1."""
 
 
+class Start(NamedTuple):
+    """Where in a dump reading starts: so many records and so many bytes lie before."""
+
+    records: int = 0
+    byte_offset: int = 0
+
+
+MOST_RECORDS = 1_000_000
+"""Messages whose lengths are looked at to cut a file: what lies behind is one piece."""
+
+
 class Messages(NamedTuple):
     """How a dump of protobuf messages is taken apart, whoever reads the spans."""
 
-    read: Callable[[Content, io.BufferedReader], Iterator[tuple[Line, Found | None]]]
-    """Returns the messages of a file, each with its bytes; or, in its place, why there is none."""
+    read: Callable[[Content, io.BufferedReader, Start], Iterator[tuple[Line, Found | None]]]
+    """Returns the messages from a start on, each with its bytes; or, in its place, why there is none."""
+    starts: Callable[[io.BufferedReader, int], Iterator[Start]]
+    """Returns where messages start in a file, so many bytes apart or more, among its first MOST_RECORDS."""
     spans: Callable[[Line], Iterable[Found]]
     """Returns the spans of a message in order; what cannot be read is a SpanError in its place."""
     are_requests: bool
@@ -24,7 +37,7 @@ class Messages(NamedTuple):
 
     def records(self, content: Content, stream: io.BufferedReader) -> Iterator[Record]:
         """Return the records of a file."""
-        for message, refusal in self.read(content, stream):
+        for message, refusal in self.read(content, stream, Start()):
             yield message, self.spans(message) if refusal is None else [refusal]
 
 

@@ -11,7 +11,7 @@ import zstandard
 
 from pipeline.content import FREE_BYTES, MAX_LINE_BYTES, MAX_RATIO, Content, Line
 from pipeline.otlp import Found, spans_of
-from pipeline.traces.format import Messages, TraceFormat, refused
+from pipeline.traces.format import MOST_RECORDS, Messages, Start, TraceFormat, refused
 from pipeline.traces.messages import message_spans
 from pipeline.traces.otlp_proto import starts_message, too_long
 
@@ -32,8 +32,20 @@ def is_framed(head: bytes) -> bool:
     return len(size) == 4 and (start.startswith((_ZSTD, b'{"')) or starts_message(start))
 
 
-def _read(content: Content, stream: io.BufferedReader) -> Iterator[tuple[Line, Found | None]]:
-    number, offset, unpacker = 0, 0, _Unpacker()
+def _starts(stream: io.BufferedReader, apart: int) -> Iterator[Start]:
+    number, offset, last = 0, 0, 0
+    while number < MOST_RECORDS and len(prefix := stream.read(4)) == 4:
+        size = int.from_bytes(prefix, "big")
+        if offset - last >= apart and size:
+            yield Start(number, offset)
+            last = offset
+        empty = 0 if size else _skip_empty(stream)
+        number, offset = number + 1 + empty, offset + 4 + size + 4 * empty
+        stream.seek(offset)
+
+
+def _read(content: Content, stream: io.BufferedReader, start: Start) -> Iterator[tuple[Line, Found | None]]:
+    number, offset, unpacker = *start, _Unpacker()
     while prefix := stream.read(4):
         size = int.from_bytes(prefix, "big")
         data = stream.read(size) if size <= MAX_LINE_BYTES else b""
@@ -122,5 +134,5 @@ def _spans(message: Line) -> Iterable[Found]:
     return message_spans(message.data)
 
 
-_MESSAGES = Messages(_read, _spans, are_requests=True)
+_MESSAGES = Messages(_read, _starts, _spans, are_requests=True)
 OTLP_FRAMES = TraceFormat("otlp_frames", is_framed, _MESSAGES.records, _MESSAGES)

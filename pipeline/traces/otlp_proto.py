@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from pipeline.content import MAX_LINE_BYTES, Content, Line
 from pipeline.otlp import Found
-from pipeline.traces.format import Messages, TraceFormat, refused
+from pipeline.traces.format import MOST_RECORDS, Messages, Start, TraceFormat, refused
 from pipeline.traces.messages import resource_spans
 
 _PART = 0x0A
@@ -25,6 +25,8 @@ _CONTROL = re.compile(rb"[^\t\n\r\x20-\xff]")
 _FIXED = {1: 8, 5: 4}
 _SKIP = 1 << 20
 _TELLING = 4096
+_LONGEST = 11
+"""Bytes of a tag and the longest length."""
 
 
 class _TruncatedError(Exception):
@@ -57,8 +59,22 @@ def _varint_at(data: bytes, at: int) -> tuple[int, int]:
     return value, at
 
 
-def _read(content: Content, stream: io.BufferedReader) -> Iterator[tuple[Line, Found | None]]:
-    number, reader = 0, _Reader(stream)
+def _starts(stream: io.BufferedReader, apart: int) -> Iterator[Start]:
+    number, offset, last = 0, 0, 0
+    while number < MOST_RECORDS:
+        stream.seek(offset)
+        head = stream.read(_LONGEST)
+        if len(head) < _LONGEST or head[0] != _PART:
+            return
+        if offset - last >= apart:
+            yield Start(number, offset)
+            last = offset
+        size, behind = _varint_at(head, 1)
+        number, offset = number + 1, offset + behind + size
+
+
+def _read(content: Content, stream: io.BufferedReader, start: Start) -> Iterator[tuple[Line, Found | None]]:
+    number, reader = start.records, _Reader(stream, start.byte_offset)
     while (tag := stream.read(1)) != b"":
         number += 1
         offset, reader.offset = reader.offset, reader.offset + 1
@@ -95,9 +111,9 @@ def too_long(size: int) -> str:
 class _Reader:
     """Fields of a message in a stream, with the offset of the next byte."""
 
-    def __init__(self, stream: io.BufferedReader) -> None:
+    def __init__(self, stream: io.BufferedReader, offset: int) -> None:
         self._stream = stream
-        self.offset = 0
+        self.offset = offset
 
     def take(self, size: int) -> bytes:
         data = self._stream.read(size)
@@ -126,5 +142,5 @@ class _Reader:
         return None
 
 
-_MESSAGES = Messages(_read, _spans, are_requests=False)
+_MESSAGES = Messages(_read, _starts, _spans, are_requests=False)
 OTLP_PROTO = TraceFormat("otlp_proto", starts_message, _MESSAGES.records, _MESSAGES)

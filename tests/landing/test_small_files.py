@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from pipeline import landing
 from pipeline.errors import BalanceError
 from pipeline.intake import groups, taking
+from pipeline.intake.handover import Held
 from pipeline.landing import land
 from pipeline.settings import Landing, Settings
 from pipeline.warehouse import Warehouse
@@ -142,9 +143,14 @@ def test_a_row_that_gets_lost_on_the_way_raises_and_lands_nothing(  # noqa: PLR0
 ) -> None:  # fmt: skip
     (traces / "a.jsonl").write_bytes(line(1, 2, 3))
     (traces / "b.jsonl").write_bytes(line(4) + b"garbage\n")
-    columns, read = BY_NAME[lost].schema.names(), pl.read_parquet
+    columns, taken = BY_NAME[lost].schema.names(), Held.taken
+
+    def losing(held: Held, name: str, scratch: Path) -> pl.DataFrame:
+        rows = taken(held, name, scratch)
+        return rows[(rows.columns == columns) :]
+
     with monkeypatch.context() as patch:
-        patch.setattr(taking.pl, "read_parquet", lambda path: read(path)[(read(path).columns == columns) :])
+        patch.setattr(Held, "taken", losing)
         with pytest.raises(BalanceError, match=r"traces/[ab].jsonl: \d records read, but"):
             land(settings, warehouse)
     assert raw(warehouse) == {name: [] for name in RAW}

@@ -20,7 +20,7 @@ from assets.bench_data import write_dump
 from pipeline import executors, landing
 from pipeline.content import open_content, read_lines
 from pipeline.errors import TallystickError
-from pipeline.intake import ahead, proto_scan, scan
+from pipeline.intake import ahead, handover, proto_scan, scan
 from pipeline.intake.blocks import read_blocks, record_start
 from pipeline.intake.decoding import Batch, DecodeOptions, decode
 from pipeline.intake.json_decoding import decode_blocks
@@ -219,6 +219,16 @@ def test_the_same_rows_whatever_the_workers(
     alone = _landed(month, monkeypatch, 20_000, Landing(workers=1))
     assert _landed(month, monkeypatch, 20_000, how) == alone
     assert not [path.name for path in month.iterdir() if path.name.endswith(".parts")]
+
+
+def test_parts_beyond_what_memory_holds_go_to_disk(month: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = _landed(month, monkeypatch, 20_000, Landing(workers=2))
+    written: list[str] = []
+    write = handover.Handover.write
+    monkeypatch.setattr(handover.Handover, "write", lambda *told: written.append(told[1]) or write(*told))
+    monkeypatch.setattr(handover, "HELD_BYTES", 0)
+    assert _landed(month, monkeypatch, 20_000, Landing(workers=2)) == held
+    assert len(written) > 3
 
 
 def test_a_record_starts_where_a_bracket_stands_at_the_margin(tmp_path: Path) -> None:

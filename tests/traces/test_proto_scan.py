@@ -17,7 +17,7 @@ from pipeline.intake import scan_values as at
 from pipeline.intake.decoding import Batch, DecodeOptions, decode_records
 from pipeline.intake.proto_decoding import decode_messages
 from pipeline.otlp import Found
-from pipeline.traces.format import Messages, TraceFormat
+from pipeline.traces.format import Messages, Start, TraceFormat
 from pipeline.traces.otlp_frames import OTLP_FRAMES
 from pipeline.traces.otlp_proto import OTLP_PROTO
 from tests.traces.dumps import BUILDERS, message
@@ -70,7 +70,7 @@ def _assert_file_same(form: TraceFormat, content: bytes) -> tuple[int, list[str]
 
     def read() -> Iterator[tuple[Line, Found | None]]:
         opened = Content(io.BytesIO(content))
-        return form.messages.read(opened, io.BufferedReader(opened))
+        return form.messages.read(opened, io.BufferedReader(opened), Start())
 
     return _assert_same(read, form.messages)
 
