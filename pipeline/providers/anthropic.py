@@ -19,7 +19,7 @@ from pipeline.parsing.export_values import (
 from pipeline.parsing.pages import Page, Shape, grouped, records
 from pipeline.parsing.personal import hashed
 from pipeline.parsing.raw_rows import parsed
-from pipeline.provider import ExportFormat, Parsed, Provider
+from pipeline.provider import ExportFormat, GeographyRate, Parsed, Provider
 
 USAGE_DIMENSIONS = (
     "account_id",
@@ -230,5 +230,11 @@ PROVIDER = Provider(
         "flex_discount": "flex",
     },
     prices_id="anthropic",
+    # The pricing page of the documentation: 1.1 times for inference_geo us, from the 4.6 models on.
+    geography_rates=(
+        GeographyRate(
+            "us", ("claude-opus-4-[678]*", "claude-sonnet-4-6*", "claude-*-[5-9]", "claude-*-[5-9]-*"), "1.1"
+        ),
+    ),
     cache_writes=("cache_write_5m", "cache_write_1h"),
 )
