@@ -1,12 +1,11 @@
 """Billed: the lines of cost exports and invoices in the words of the tie-out."""
 
-from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
 import polars as pl
 
-from pipeline.exchange_settings import exchange_rate
+from pipeline.exchange_settings import ExchangeRate, exchange_rate
 from pipeline.findings import assemble
 from pipeline.metering.bill_findings import (
     long_periods,
@@ -31,6 +30,7 @@ _NAMED = ("fee", "credit", "tax", "adjustment")
 """Cost types that are categories of charges by the same name; all other rows charge usage."""
 
 _USD = pl.Decimal(38, 12)
+_DOLLAR = ExchangeRate(currency="USD", usd=Decimal(1))
 _CHARGE = (
     "provider",
     "account",
@@ -122,19 +122,28 @@ def _in_core_words(charges: pl.DataFrame, settings: Settings, month: Month) -> p
     rows = with_model(charges.with_columns(is_tier_told=told), settings)
     return with_tier(rows).with_columns(
         pl.when("is_tier_told").then("service_tier").otherwise(pl.lit(ALL)).alias("service_tier"),
-        _in_dollars(rows, settings, month),
+        *_in_dollars(rows, settings, month),
     )
 
 
-def _in_dollars(rows: pl.DataFrame, settings: Settings, month: Month) -> pl.Series:
-    def dollars(amount: Decimal, currency: str, day: date | None) -> Decimal | None:
-        if currency == "USD":
-            return amount
-        rate = exchange_rate(settings.exchange_rates, currency, day, month)
-        return None if rate is None else quantize(amount * rate.usd)
-
-    values = [dollars(*row) for row in rows.select("amount", "currency", "priced_on").rows()]
-    return pl.Series("amount_usd", values, dtype=_USD)
+def _in_dollars(rows: pl.DataFrame, settings: Settings, month: Month) -> list[pl.Series]:
+    """Dollars of each amount, the rate that made them, and who states it; null where nobody does."""
+    times = rows.select("currency", "priced_on")
+    rates = {
+        (currency, day): _DOLLAR
+        if currency == "USD"
+        else exchange_rate(settings.exchange_rates, currency, day, month)
+        for currency, day in times.unique().rows()
+    }
+    found = [rates[time] for time in times.rows()]
+    pairs = list(zip(rows["amount"].to_list(), found, strict=True))
+    dollars = [None if rate is None else quantize(amount * rate.usd) for amount, rate in pairs]
+    others = [None if rate is _DOLLAR else rate for rate in found]
+    return [
+        pl.Series("amount_usd", dollars, dtype=_USD),
+        pl.Series("exchange_rate", [rate and rate.usd for rate in others], dtype=_USD),
+        pl.Series("exchange_rate_source", [rate and rate.source for rate in others], dtype=pl.String),
+    ]
 
 
 def _unmapped(charges: pl.DataFrame, month: Month) -> pl.DataFrame:

@@ -149,4 +149,6 @@ def expected_rates(keys: pl.DataFrame, month: Month, card: RateCard) -> pl.DataF
         "contract", "agreed_usd_per_token", "price_card_version",
     ]  # fmt: skip
     schema = Rate.empty().schema
-    return pl.DataFrame(rows, schema={name: schema[name] for name in names}, orient="row").select(list(schema))
+    return pl.DataFrame(rows, schema={name: schema[name] for name in names}, orient="row").select(
+        list(schema)
+    )

@@ -13,6 +13,7 @@ from pipeline.allocation import gross_by_team
 from pipeline.headline import sentence
 from pipeline.money import CENT, quantize
 from pipeline.period import Month
+from pipeline.rates.list_prices import list_card
 from pipeline.settings import Settings
 from schemas.report import Close
 
@@ -49,6 +50,7 @@ def close_id(settings: Settings, month: Month, files: pl.DataFrame) -> str:
     facts = {
         "month": str(month),
         "version": version("tallystick"),
+        "price_list": list_card(),
         "settings": settings.model_dump(mode="json", exclude={"root", "output", "sources", "s3"}),
         "files": sorted(landed.rows()),
     }

@@ -212,6 +212,17 @@ def _is_costs(head: bytes) -> bool:
     return _is_pages(head) and (b'"amount"' in head or b'"uncached_input_tokens"' not in head)
 
 
+_IN_US = (
+    "claude-opus-4-[678]*",
+    "claude-sonnet-4-6*",
+    "claude-opus-5*",
+    "claude-sonnet-5*",
+    "claude-haiku-5*",
+    "claude-fable-5*",
+    "claude-mythos-5*",
+)
+"""Models from 4.6 on: 1.1 times the list price with inference_geo us (documentation, about-claude/pricing)."""
+
 PROVIDER = Provider(
     slug="anthropic",
     title="Anthropic",
@@ -230,11 +241,6 @@ PROVIDER = Provider(
         "flex_discount": "flex",
     },
     prices_id="anthropic",
-    # The pricing page of the documentation: 1.1 times for inference_geo us, from the 4.6 models on.
-    geography_rates=(
-        GeographyRate(
-            "us", ("claude-opus-4-[678]*", "claude-sonnet-4-6*", "claude-*-[5-9]", "claude-*-[5-9]-*"), "1.1"
-        ),
-    ),
+    geography_rates=(GeographyRate("us", _IN_US, "1.1"),),
     cache_writes=("cache_write_5m", "cache_write_1h"),
 )
