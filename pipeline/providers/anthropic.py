@@ -221,7 +221,7 @@ _IN_US = (
     "claude-fable-5*",
     "claude-mythos-5*",
 )
-"""Models from 4.6 on: 1.1 times the list price with inference_geo us (documentation, about-claude/pricing)."""
+"""Models from 4.6 on: 1.1 times the list with inference_geo us (documentation, about-claude/pricing)."""
 
 PROVIDER = Provider(
     slug="anthropic",

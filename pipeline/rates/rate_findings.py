@@ -92,7 +92,9 @@ def _countdown(standing: Standing) -> str:
         return f"It has been so for {len(standing.below)} months." if standing.below[1:] else ""
     if standing.months_left == 0:
         return f"Its terms lapse on {standing.lapses_on}."
-    return f"If {standing.months_left} more are, its terms lapse on {standing.lapses_on}."
+    left = standing.months_left
+    more = f"the next {left} months are" if left > 1 else "the next month is"
+    return f"If {more} too, its terms lapse on {standing.lapses_on}."
 
 
 def _left(contract: Contract) -> str:
