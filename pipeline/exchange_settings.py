@@ -77,12 +77,12 @@ ExchangeRates = Annotated[
 def exchange_rate(
     rates: Sequence[ExchangeRate], currency: str, day: date | None, month: Month
 ) -> ExchangeRate | None:
-    """Return the rate of a day, else of the month, else the one for all days; null where there is none.
+    """Return the rate of a day, else of the month closed, else for all days; null where there is none.
 
-    A day's rate is never taken for another day.
+    A day's rate is never taken for another day. An invoice is issued after its month: without a rate of the
+    day of issue it takes that of the month that it bills.
     """
     mine = [rate for rate in rates if rate.currency == currency]
-    wanted: tuple[tuple[date | None, str | None], ...] = ((None, str(month)), (None, None))
-    if day is not None:
-        wanted = ((day, None), (None, str(Month.of_day(day))), (None, None))
-    return next((rate for time in wanted for rate in mine if (rate.day, rate.month) == time), None)
+    times = {(rate.day, rate.month): rate for rate in mine}
+    wanted = ([(day, None)] if day else []) + [(None, str(month)), (None, None)]
+    return next((times[time] for time in wanted if time in times), None)

@@ -122,7 +122,7 @@ def rate_card(
 def _money(parts: _Parts, month: Month) -> dict[str, pl.DataFrame]:
     money = priced(parts.result.bridge, parts.meters.served, month, parts.card)
     tied = tie_out(money.metered, parts.bills.billed, str(month))
-    found = rate_findings(month, parts.card, parts.floors, money.days, money.rates)
+    found = rate_findings(month, parts.card, parts.floors, money, parts.calls.calls)
     return {
         "recon.expected_rate": money.rates,
         "recon.bridge": money.bridge,

@@ -31,7 +31,7 @@ class RateCard:
     def __init__(
         self, settings: Settings, providers: Sequence[Provider], lapses: Lapses | None = None
     ) -> None:
-        self._providers = {provider.slug: provider for provider in providers}
+        self.providers = {provider.slug: provider for provider in providers}
         self._configured = settings.prices
         self.contracts = tuple(contract for contract in settings.contracts if contract.has_prices)
         self.lapses: Lapses = lapses or {}
@@ -71,7 +71,7 @@ class RateCard:
         """Return the list price of a day: the configuration's, else that of genai-prices."""
         if (price := self._price(sku, day)) is not None:
             return Listed(quantize(price.usd_per_million / 1_000_000), "configuration")
-        provider = self._providers.get(sku.provider)
+        provider = self.providers.get(sku.provider)
         if provider is None or provider.prices_id is None:
             return Listed(None, f"no price list knows provider {sku.provider}")
         found = listed(provider.prices_id, sku._replace(account=None, geography=ALL), day)
@@ -94,7 +94,7 @@ class RateCard:
         yield from changes(self.contracts, sku.provider, self.lapses)
         for price in self._configured:
             yield from (day for day in (price.valid_from, price.valid_to) if day is not None)
-        provider = self._providers.get(sku.provider)
+        provider = self.providers.get(sku.provider)
         if provider is not None and provider.prices_id is not None:
             yield from list_changes(provider.prices_id, sku.model)
 

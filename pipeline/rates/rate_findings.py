@@ -9,19 +9,24 @@ from pipeline.contract_settings import Contract
 from pipeline.findings import assemble, finding
 from pipeline.period import Month
 from pipeline.pricing import RateCard
+from pipeline.rates.dollars import Priced
 from pipeline.rates.floors import Standing
 from pipeline.rates.list_prices import LIST, last_recorded, list_card
-from pipeline.rates.sku import RATE_KEY, Sku
+from pipeline.rates.served import told_by_length
+from pipeline.rates.sku import LONG, RATE_KEY, Sku
 from pipeline.rates.volumes import of_contract
+from pipeline.tokens import TOTAL
+from schemas.types import ALL
 
 _OLD_DAYS = 180
 """Days without a recorded price after which a list is old; a current one gains several prices a week."""
 
 
 def rate_findings(
-    month: Month, card: RateCard, found: Sequence[Standing], days: pl.DataFrame, rates: pl.DataFrame
+    month: Month, card: RateCard, found: Sequence[Standing], money: Priced, calls: pl.DataFrame
 ) -> pl.DataFrame:
-    """Return the findings of a month's rates; `days` is `Priced.days`, `rates` is recon.expected_rate."""
+    """Return the findings of a month's rates; `calls` is core.call."""
+    days, rates = money.days, money.rates
     return assemble(
         [
             *(part for standing in found for part in floor_findings(month, standing)),
@@ -29,6 +34,7 @@ def rate_findings(
             *unused(month, card.contracts, days),
             *old_list(month, rates),
             *spread(month, days, rates),
+            *untold_lengths(month, card, days, calls),
         ]
     )
 
@@ -176,4 +182,27 @@ def spread(month: Month, days: pl.DataFrame, rates: pl.DataFrame) -> list[pl.Dat
             provider=provider, account=account, tokens=tokens,
         )
         for provider, account, model, tokens in sums.rows()
+    ]  # fmt: skip
+
+
+def untold_lengths(
+    month: Month, card: RateCard, days: pl.DataFrame, calls: pl.DataFrame
+) -> list[pl.DataFrame]:
+    """A note per account and model with traced calls of the higher price that the meter does not tell."""
+    place = ["provider", "account", "model"]
+    untold = days.filter(pl.col("context") == ALL).select(place).unique()
+    mine = calls.filter(pl.col("not_billed_reason").is_null()).join(untold, on=place, how="semi")
+    long = told_by_length(mine, tuple(card.providers.values()), month.first_day).filter(
+        pl.col("context") == LONG
+    )
+    sums = long.group_by(place).agg(pl.len(), TOTAL.sum().alias("tokens")).sort(place)
+    return [
+        finding(
+            str(month), "length_not_told", "note",
+            f"At least {count:,} calls of '{model}' in {provider} account '{account}' are so long that all "
+            f"of their {tokens:,} tokens cost more; the meter does not tell them apart: priced as short.",
+            "Group the usage export by context window if the provider can, or add its per-request log.",
+            provider=provider, account=account, tokens=tokens,
+        )
+        for provider, account, model, count, tokens in sums.rows()
     ]  # fmt: skip

@@ -120,7 +120,8 @@ def test_the_rate_of_the_day_goes_before_the_month_and_the_month_before_all_days
 
     assert found(date(2026, 10, 7), months[0]) == (Decimal("1.01"), "bank")
     assert found(date(2026, 10, 8), months[0]) == (Decimal("1.02"), "books")
-    assert found(date(2026, 11, 7), months[0]) == (Decimal("1.03"), "guess")
+    assert found(date(2026, 11, 7), months[0]) == (Decimal("1.02"), "books")
+    assert found(date(2026, 10, 7), months[1]) == (Decimal("1.01"), "bank")
     assert found(None, months[0]) == (Decimal("1.02"), "books")
     assert found(None, months[1]) == (Decimal("1.03"), "guess")
 

@@ -1,5 +1,6 @@
 """Volumes of contracts from the meter, and the findings of a month's rates."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,11 +14,13 @@ from pipeline.period import Month
 from pipeline.pricing import RateCard
 from pipeline.providers import PROVIDERS
 from pipeline.rates.dollars import priced
+from pipeline.rates.list_prices import long_from
 from pipeline.rates.rate_findings import rate_findings
+from pipeline.rates.served import served, told_by_export, told_by_length
 from pipeline.rates.volumes import MeteredVolumes
 from pipeline.settings import Settings
 from schemas.tables import BY_NAME
-from schemas.types import ALL
+from schemas.types import ALL, KIND_COLUMNS
 
 SEPTEMBER, OCTOBER = Month(2026, 9), Month(2026, 10)
 PLACE = {"provider": "openai", "account": "main", "scope": "main", "service_tier": "standard"}
@@ -123,14 +126,16 @@ def test_tokens_without_a_list_price_leave_a_volume_in_dollars_open() -> None:
     assert found == (Decimal(1), False)
 
 
-def findings(meter: Meters, *contracts: Contract, month: Month = OCTOBER, **more: Any) -> dict[str, str]:
-    card = RateCard(Settings(prices=PRICES, contracts=contracts, **more), PROVIDERS)
+def findings(
+    meter: Meters, *contracts: Contract, month: Month = OCTOBER, calls: Sequence[dict[str, Any]] = ()
+) -> dict[str, str]:
+    card = RateCard(Settings(prices=PRICES, contracts=contracts), PROVIDERS)
     schema = BY_NAME["recon.bridge"].schema
     sums = meter.served.group_by(*PLACE, "model").agg(tokens=pl.col("output_tokens").sum())
     cells = sums.with_columns(token_kind=pl.lit("output"))
     bridge = pl.concat([pl.DataFrame(schema=schema), cells], how="diagonal")
     found = priced(bridge, meter.served, month, card)
-    rows = rate_findings(month, card, (), found.days, found.rates)
+    rows = rate_findings(month, card, (), found, pl.DataFrame(calls, schema=BY_NAME["core.call"].schema))
     BY_NAME["recon.finding"].contract.validate(rows)
     return dict(rows.select("code", "message").rows())
 
@@ -174,3 +179,67 @@ def test_a_rate_that_changes_inside_a_step_of_the_meter_is_told() -> None:
     assert set(findings(meter._replace(served=long), terms)) == {"rate_change_inside_step"}
     assert findings(meter, terms) == {}
     assert findings(meter._replace(served=long), contract(floor=None)) == {}
+
+
+def test_long_calls_that_the_meter_does_not_tell_apart_are_noted() -> None:
+    model = "gpt-5.4"
+    limit = long_from("openai", model, OCTOBER.first_day)
+    assert limit is not None
+    call = {**PLACE, "model": model, "not_billed_reason": None, "output_tokens": 9}
+    calls = [
+        {**call, "input_uncached_tokens": 1, "cache_read_tokens": limit},
+        {**call, "cache_read_tokens": limit},
+    ]
+    meter = meters(OCTOBER, (1, model, 7))
+    told = meter.served.with_columns(context=pl.lit("short"))
+
+    found = findings(meter, calls=calls)
+
+    assert f"At least 1 calls of '{model}'" in found["length_not_told"]
+    assert f"{limit + 10:,} tokens" in found["length_not_told"]
+    assert findings(meter._replace(served=told), calls=calls) == {}
+    assert findings(meter, calls=[{**row, "not_billed_reason": "gateway cache"} for row in calls]) == {}
+
+
+def test_the_length_of_each_request_tells_its_price() -> None:
+    model, limit = "gpt-5.4", long_from("openai", "gpt-5.4", OCTOBER.first_day)
+    rows = [(model, limit), (model, (limit or 0) + 1), ("gpt-5", 10_000_000), ("no-such-model", 1)]
+    requests = pl.DataFrame(
+        [{"provider": "openai", "model": name, "cache_read_tokens": size} for name, size in rows],
+        schema={"provider": pl.String, "model": pl.String, **dict.fromkeys(KIND_COLUMNS, pl.Int64)},
+    )
+
+    found = told_by_length(requests, PROVIDERS, OCTOBER.first_day)
+
+    assert found["context"].to_list() == ["short", "long", ALL, ALL]
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "told"),
+    [
+        ('{"context_window":"0-200k","inference_geo":"US"}', ("short", "us")),
+        ('{"context_window":"≤ 200k","inference_geo":"not_available"}', ("short", ALL)),
+        ('{"context_window":"200k-1M"}', ("long", ALL)),
+        ("{}", (ALL, ALL)),
+        ('{"context_window":null,"inference_geo":"global"}', (ALL, "global")),
+    ],
+)
+def test_the_words_of_an_export_for_length_and_place(dimensions: str, told: tuple[str, str]) -> None:
+    found = told_by_export(pl.DataFrame({"dimensions": [dimensions]}))
+
+    assert found.select("context", "geography").rows() == [told]
+
+
+def test_a_cell_that_takes_back_more_than_it_counts_is_none_and_tells_nothing() -> None:
+    both_lengths = pl.concat(
+        meters(OCTOBER, (1, "m-1", tokens)).served.with_columns(context=pl.lit(word))
+        for word, tokens in (("short", 5), ("long", -9))
+    )
+    cell = ["provider", "account", "model", "bucket_start_at"]
+    cut = meters(OCTOBER, (1, "m-1", 0)).served
+
+    found = served(both_lengths, cut, cell)
+
+    assert found.select("context", "output_tokens").rows() == [(ALL, 0)]
+    kept = served(both_lengths.with_columns(output_tokens=pl.lit(3, pl.Int64)), cut, cell)
+    assert kept.select("context", "output_tokens").rows() == [("long", 3), ("short", 3)]
