@@ -138,6 +138,13 @@ def test_parts_in_proportion_add_up_and_are_off_by_less_than_one(tokens: list[in
     assert all(abs(part * whole - total * mine) < whole for part, mine in zip(parts, tokens, strict=True))
 
 
+def test_what_is_left_over_goes_to_the_largest_remainders() -> None:
+    assert proportional(1, [1, 2]) == [0, 1]
+    assert proportional(-1, [1, 2]) == [0, -1]
+    assert proportional(10, [-1, 4, 4]) == [-2, 6, 6]  # -10/7, 40/7, 40/7: floors -2, 5, 5 leave two
+    assert proportional(2, [1, 1, 1]) == [1, 1, 0]
+
+
 def test_a_cell_with_a_day_that_nobody_can_price_has_no_dollars() -> None:
     deal = RateCard(
         Settings(

@@ -110,6 +110,15 @@ def test_days_of_notice_make_a_lapse_at_mid_month() -> None:
     ]
 
 
+def test_terms_that_lapse_on_the_last_day_have_lapsed_and_are_not_announced() -> None:
+    terms = contract(grace_months=0, notice_days=30, counts_from="2026-10")
+    found = standing(terms, "2026-10", {"2026-10": 1})
+
+    assert starts(found) == [("2026-10-31", None)]
+    assert found.lapses_on is None
+    assert set(codes(found, "2026-10")) == {"volume_floor_missed", "contract_lapsed"}
+
+
 def test_terms_that_lapsed_stay_so_unless_the_contract_says_that_they_recover() -> None:
     below = {"2026-03": 1}
 

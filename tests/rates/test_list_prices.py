@@ -145,5 +145,6 @@ def test_the_list_is_as_old_as_its_last_change() -> None:
     known = last_recorded(date(2026, 11, 1))
     assert known is not None
     assert (date(2026, 11, 1) - known).days < 60
+    assert last_recorded(known) == known
     assert last_recorded(date(2015, 1, 1)) is None
     assert (date(2031, 1, 1) - (last_recorded(date(2031, 1, 1)) or date.max)).days > 1000
