@@ -181,6 +181,23 @@ def _copied(config: Settings, folder: Path, files: tuple[str, ...], close_id: st
         raise StorageError(told, error.advice) from None
 
 
+def landed_models(config: Settings) -> pl.DataFrame | None:
+    """Return provider, account and model of what is metered and billed; null where nothing is landed yet.
+
+    Without contracts nobody asks, and the warehouse is left alone.
+    """
+    if not config.contracts or not config.warehouse_file.exists():
+        return None
+    with Warehouse.open(config.warehouse_file) as warehouse:
+        return _models(config, _raw(warehouse))
+
+
+def _models(config: Settings, raw: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    place = ["provider", "account", "model"]
+    known = pl.concat([raw[name].select(place) for name in _EXPORTS if name != "raw.file"]).drop_nulls()
+    return with_model(known, config).unique().sort(pl.all())
+
+
 def close_month(config: Settings, month: Month, progress: Progress | None = None) -> Published:
     """Land what is new, reconcile the month and publish it: what `tallystick close` and the job do."""
     land(config, progress)
@@ -208,9 +225,8 @@ def _calls(config: Settings, month: Month, warehouse: Warehouse, raw: dict[str, 
     start, end = month.window(_MARGIN)
     where = "ended_at >= $start and ended_at < $end and hash(trace_id) % $batches = $batch"
     counted = (pl.col("cost_type") == "tokens") & pl.col("quantity").is_not_null()
-    frames = [raw["raw.usage"], raw["raw.request"], raw["raw.cost"].filter(counted), raw["raw.invoice"]]
-    known = pl.concat([frame.select("provider", "account", "model") for frame in frames]).drop_nulls()
-    known = with_model(known, config).unique().sort(pl.all())
+    counts = {**raw, "raw.cost": raw["raw.cost"].filter(counted)}
+    known = _models(config, counts)
     context = Context(settings=config, known_models=known)
     count = warehouse.query(
         "select count(*) as spans from raw.span where ended_at >= $start and ended_at < $end",

@@ -4,7 +4,6 @@ Waste is not drift: what is traced and billed agrees, and may still be money for
 has one workload, the first of `RULES` that fits it, so that the workloads add up to the calls' tokens.
 """
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -12,13 +11,14 @@ import polars as pl
 
 from pipeline.fates import COMPACT_OPERATIONS, with_fates
 from pipeline.globs import fits
+from pipeline.metering.zones import local_day
 from pipeline.period import Month
-from pipeline.pricing import expected_rates
-from pipeline.provider import Provider
+from pipeline.pricing import RateCard, expected_rates
+from pipeline.rates.dollars import with_rates
 from pipeline.settings import Settings
 from pipeline.tokens import HAS_USAGE, TOTAL, unpivot
 from schemas.recon import Anatomy
-from schemas.types import KIND_COLUMNS
+from schemas.types import ALL, KIND_COLUMNS
 
 SERVING = "serving"
 
@@ -92,9 +92,7 @@ RULES = (
 _KEYS = ("provider", "account", "model", "team", "service", "workload", "basis", "reason")
 
 
-def anatomy(
-    calls: pl.DataFrame, month: Month, settings: Settings, providers: Sequence[Provider]
-) -> pl.DataFrame:
+def anatomy(calls: pl.DataFrame, month: Month, settings: Settings, card: RateCard) -> pl.DataFrame:
     """Return recon.anatomy: the month's billed calls by workload, tokens as their spans record them.
 
     Dollars are at the expected rate, null where a part of the tokens has no known price. Delivered tokens
@@ -109,7 +107,7 @@ def anatomy(
         .then(pl.col("output_tokens").filter(_COMPLETED).sum())
         .alias("delivered_tokens"),
     )
-    priced = _dollars(judged, month, settings, providers)
+    priced = _dollars(judged, month, card)
     rows = counts.join(priced, on=_KEYS, how="left").with_columns(month=pl.lit(str(month)))
     return rows.select(Anatomy.empty().columns).cast(Anatomy.empty().schema).sort(pl.all())
 
@@ -125,15 +123,14 @@ def _judged(facts: pl.DataFrame) -> pl.DataFrame:
     return placed.join(table, on="rule", how="left", maintain_order="left")
 
 
-def _dollars(
-    judged: pl.DataFrame, month: Month, settings: Settings, providers: Sequence[Provider]
-) -> pl.DataFrame:
-    rate = ("provider", "model", "service_tier", "token_kind")
-    counts = unpivot(judged, [*_KEYS, "service_tier"]).group_by(*_KEYS, *rate[2:]).agg(pl.col("tokens").sum())
-    used = counts.filter(pl.col("tokens") != 0)
-    rates = expected_rates(used, month, settings, providers).select(*rate, "usd_per_token")
+def _dollars(judged: pl.DataFrame, month: Month, card: RateCard) -> pl.DataFrame:
+    day = local_day(pl.col("ended_at")).clip(month.first_day, month.last_day)
+    kept = [*_KEYS, "service_tier", "day"]
+    counts = unpivot(judged.with_columns(day=day), kept).group_by(*kept, "token_kind")
+    used = counts.agg(pl.col("tokens").sum()).filter(pl.col("tokens") != 0)
     usd = (pl.col("tokens") * pl.col("usd_per_token")).cast(pl.Decimal(38, 12))
-    priced = used.join(rates, on=rate, how="left").with_columns(usd.alias("usd"))
+    told = used.with_columns(context=pl.lit(ALL), geography=pl.lit(ALL))
+    priced = with_rates(told, expected_rates(told, month, card)).with_columns(usd.alias("usd"))
     whole = pl.col("usd").is_not_null().all()
     return priced.group_by(_KEYS).agg(pl.when(whole).then(pl.col("usd").sum()).alias("usd"))
 

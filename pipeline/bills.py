@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from pipeline.exchange_settings import ExchangeRate, exchange_rate
 from pipeline.findings import assemble
 from pipeline.metering.bill_findings import (
     long_periods,
@@ -29,6 +30,7 @@ _NAMED = ("fee", "credit", "tax", "adjustment")
 """Cost types that are categories of charges by the same name; all other rows charge usage."""
 
 _USD = pl.Decimal(38, 12)
+_DOLLAR = ExchangeRate(currency="USD", usd=Decimal(1))
 _CHARGE = (
     "provider",
     "account",
@@ -44,6 +46,7 @@ _CHARGE = (
     "amount",
     "currency",
     "cost_type",
+    "priced_on",
 )
 
 
@@ -61,13 +64,14 @@ def bill(
     """Return the month's charges, one row per line of the cost export and of each invoice.
 
     The inputs are raw.cost, raw.invoice and raw.file. An invoice belongs to the month in which its period
-    starts. Dollars of other currencies take `settings.exchange_rates`; without a rate they are null.
+    starts. Dollars of other currencies take `settings.exchange_rates`, of the day of the charge or of the
+    invoice's issue, else of the month; without a rate they are null.
     """
     costs, cost_findings = cost_lines(cost, files, month)
     current = latest_invoices(invoices, files)
     starts = pl.col("period_start_on").is_between(month.first_day, month.next.first_day, closed="left")
     lines = current.rows.filter(starts)
-    charges = _in_core_words(pl.concat([_from_costs(costs), _from_invoices(lines)]), settings)
+    charges = _in_core_words(pl.concat([_from_costs(costs), _from_invoices(lines)]), settings, month)
     billed = (
         charges.with_columns(
             pl.when(pl.col("token_kind").is_in(TOKEN_KINDS)).then("token_kind"), month=pl.lit(str(month))
@@ -97,6 +101,7 @@ def _from_costs(rows: pl.DataFrame) -> pl.DataFrame:
         category=category.when(is_credit).then(pl.lit("credit")).otherwise(pl.lit("usage")),
         billed_on=local_day(pl.col("bucket_start_at")),
         quantity=pl.when(pl.col("token_kind").is_not_null()).then(in_tokens()).otherwise("quantity"),
+        priced_on=local_day(pl.col("bucket_start_at")),
     ).select(_CHARGE)
 
 
@@ -104,33 +109,41 @@ def _from_invoices(lines: pl.DataFrame) -> pl.DataFrame:
     return lines.with_columns(
         origin=pl.lit("invoice"),
         billed_on=pl.lit(None, pl.Date),
+        priced_on="issued_on",
         line_item="description",
         quantity=pl.when(pl.col("token_kind").is_not_null()).then(in_tokens()).otherwise("quantity"),
         cost_type=pl.lit(None, pl.String),
     ).select(_CHARGE)
 
 
-def _in_core_words(charges: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+def _in_core_words(charges: pl.DataFrame, settings: Settings, month: Month) -> pl.DataFrame:
     """Models by the alias tables, tiers in one spelling, dollars."""
     told = pl.col("service_tier").is_not_null()
     rows = with_model(charges.with_columns(is_tier_told=told), settings)
     return with_tier(rows).with_columns(
         pl.when("is_tier_told").then("service_tier").otherwise(pl.lit(ALL)).alias("service_tier"),
-        _in_dollars(rows, settings),
+        *_in_dollars(rows, settings, month),
     )
 
 
-def _in_dollars(rows: pl.DataFrame, settings: Settings) -> pl.Series:
-    rates = {"USD": Decimal(1), **{code.upper(): rate for code, rate in settings.exchange_rates.items()}}
-    dollars = [
-        quantize(amount * rates[code])
-        if code in rates and code != "USD"
-        else amount
-        if code == "USD"
-        else None
-        for amount, code in rows.select("amount", "currency").rows()
+def _in_dollars(rows: pl.DataFrame, settings: Settings, month: Month) -> list[pl.Series]:
+    """Dollars of each amount, the rate that made them, and who states it; null where nobody does."""
+    times = rows.select("currency", "priced_on")
+    rates = {
+        (currency, day): _DOLLAR
+        if currency == "USD"
+        else exchange_rate(settings.exchange_rates, currency, day, month)
+        for currency, day in times.unique().rows()
+    }
+    found = [rates[time] for time in times.rows()]
+    pairs = list(zip(rows["amount"].to_list(), found, strict=True))
+    dollars = [None if rate is None else quantize(amount * rate.usd) for amount, rate in pairs]
+    others = [None if rate is _DOLLAR else rate for rate in found]
+    return [
+        pl.Series("amount_usd", dollars, dtype=_USD),
+        pl.Series("exchange_rate", [rate and rate.usd for rate in others], dtype=_USD),
+        pl.Series("exchange_rate_source", [rate and rate.source for rate in others], dtype=pl.String),
     ]
-    return pl.Series("amount_usd", dollars, dtype=_USD)
 
 
 def _unmapped(charges: pl.DataFrame, month: Month) -> pl.DataFrame:

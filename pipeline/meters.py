@@ -13,6 +13,7 @@ from pipeline.metering.request_meter import in_days, request_days, request_rows
 from pipeline.metering.usage_meter import usage_rows
 from pipeline.period import Month
 from pipeline.providers import PROVIDERS
+from pipeline.rates.served import served, told_by_export, told_by_length
 from pipeline.settings import Settings
 from pipeline.tokens import TOTAL
 from schemas.core import Coverage, Metered, Request, Unmapped
@@ -32,6 +33,8 @@ class Meters(NamedTuple):
     requests: pl.DataFrame
     unmapped: pl.DataFrame
     findings: pl.DataFrame
+    served: pl.DataFrame
+    """Tokens of core.metered by length of the request and place as well: what their price depends on."""
 
 
 def meter(  # noqa: PLR0913, PLR0917 - the five raw tables that it reads, and what decides
@@ -59,9 +62,11 @@ def meter(  # noqa: PLR0913, PLR0917 - the five raw tables that it reads, and wh
     metered = pl.concat([metered, charged.select(_ACCOUNT)])
     billed = invoice_rows(invoices, files, settings, month).join(metered, on=_ACCOUNT, how="anti")
     parts = [
-        _steps(exported, "usage", pl.col("endpoint"), pl.col("grouping")),
+        _steps(told_by_export(exported), "usage", pl.col("endpoint"), pl.col("grouping")),
         _steps(
-            in_days(logged).join(exported, on=_ACCOUNT, how="anti"),
+            in_days(told_by_length(logged, PROVIDERS, month.first_day)).join(
+                exported, on=_ACCOUNT, how="anti"
+            ),
             "requests",
             pl.lit(ALL),
             pl.lit("request"),
@@ -72,13 +77,11 @@ def meter(  # noqa: PLR0913, PLR0917 - the five raw tables that it reads, and wh
     rows = pl.concat(parts)
     filled = rows.filter(~pl.col("is_empty"))
     cells = _cells(filled)
+    metered_cells = without_negatives(cells)
     days = [_days(log_days, "requests", "request"), _days(cost_days(cost, charged, month), "cost", "cost")]
     covered = pl.concat([rows.select(*_STEP, "bucket_end_at", "grouping"), *days])
     return Meters(
-        without_negatives(cells)
-        .with_columns(month=pl.lit(str(month)))
-        .select(Metered.empty().columns)
-        .sort(_CELL),
+        metered_cells.with_columns(month=pl.lit(str(month))).select(Metered.empty().columns).sort(_CELL),
         _coverage(covered, month),
         logged.with_columns(month=pl.lit(str(month))).select(Request.empty().columns).sort(pl.all()),
         _unmapped(filled, month),
@@ -89,11 +92,13 @@ def meter(  # noqa: PLR0913, PLR0917 - the five raw tables that it reads, and wh
                 negative(cells, month),
             ]
         ),
+        served(filled, metered_cells, _CELL),
     )
 
 
 def _steps(rows: pl.DataFrame, name: str, endpoint: pl.Expr, grouping: pl.Expr) -> pl.DataFrame:
-    is_empty = pl.col("is_empty") if "is_empty" in rows.columns else pl.lit(value=False)
+    absent = {"is_empty": pl.lit(value=False), "context": pl.lit(ALL), "geography": pl.lit(ALL)}
+    told = [pl.col(name) if name in rows.columns else word.alias(name) for name, word in absent.items()]
     return rows.select(
         *_ACCOUNT,
         "scope",
@@ -105,7 +110,7 @@ def _steps(rows: pl.DataFrame, name: str, endpoint: pl.Expr, grouping: pl.Expr) 
         pl.lit(name).alias("meter"),
         endpoint.alias("endpoint"),
         grouping.alias("grouping"),
-        is_empty.alias("is_empty"),
+        *told,
     )
 
 

@@ -43,3 +43,19 @@ def split_integer(total: int, weights: Sequence[Decimal | int]) -> list[int]:
         for i in order[: abs(total) - sum(floors)]:
             floors[i] += 1
     return [sign * part for part in floors]
+
+
+def proportional(total: int, tokens: Sequence[int]) -> list[int]:
+    """Split an integer in proportion to signed integers whose sum is positive (largest remainder).
+
+    Every part lies within one of its exact share; ties go to the earlier one.
+    """
+    whole = sum(tokens)
+    if whole <= 0:
+        raise ValueError(f"nothing to split over: the parts add up to {whole}")
+    shares = [divmod(total * part, whole) for part in tokens]
+    floors = [share for share, _ in shares]
+    order = sorted(range(len(shares)), key=lambda i: (-shares[i][1], i))
+    for i in order[: total - sum(floors)]:
+        floors[i] += 1
+    return floors

@@ -16,14 +16,17 @@ from pipeline.metering.unit_findings import unit_errors
 from pipeline.meters import Meters, meter
 from pipeline.narrowing import narrowed
 from pipeline.period import Month
-from pipeline.pricing import expected_rates
+from pipeline.pricing import RateCard
 from pipeline.provider import Provider
+from pipeline.rates.dollars import priced
+from pipeline.rates.floors import Standing, lapses_of, standings
+from pipeline.rates.rate_findings import rate_findings
+from pipeline.rates.volumes import MeteredVolumes
 from pipeline.reconcile import Reconciliation, Rules, explain_drift
 from pipeline.scopes import scope_owner
 from pipeline.settings import Settings
 from pipeline.summary import close_row
 from pipeline.tieout import tie_out
-from schemas.recon import Bridge
 
 Tables = Mapping[str, pl.DataFrame]
 """Frames by table name."""
@@ -43,6 +46,8 @@ class _Parts(NamedTuple):
     result: Reconciliation
     learned: pl.DataFrame
     """Findings of the scopes that were learned."""
+    card: RateCard
+    floors: tuple[Standing, ...]
 
 
 def month_tables(
@@ -58,14 +63,14 @@ def month_tables(
     meters = meter(*own, settings, month, cost=raw["raw.cost"])
     bills = bill(raw["raw.cost"], raw["raw.invoice"], raw["raw.file"], settings, month)
     result = explain_drift(calls, meters, str(month), drift_rules(settings, registries))
-    rates = expected_rates(result.bridge, month, settings, registries.providers)
-    parts = _Parts(calls, meters, bills, result, learned)
-    tables = _facts(parts, month) | _money(parts, rates, month)
-    tables["recon.anatomy"] = anatomy(calls.calls, month, settings, registries.providers)
-    units = unit_errors(bills.billed, meters.metered, settings, registries.providers, month)
+    card, floors = rate_card(settings, month, raw, meters, registries.providers)
+    parts = _Parts(calls, meters, bills, result, learned, card, floors)
+    tables = _facts(parts, month) | _money(parts, month)
+    tables["recon.anatomy"] = anatomy(calls.calls, month, settings, card)
+    units = unit_errors(bills.billed, meters.metered, card, month)
     tables["recon.finding"] = pl.concat([tables["recon.finding"], units])
     tables["recon.finding"] = _findings(settings, month, raw, tables, parts)
-    tables["report.close"] = close_row(settings, month, {**raw, **tables})
+    tables["report.close"] = close_row(settings, month, {**raw, **tables}, card.version)
     return tables
 
 
@@ -76,7 +81,7 @@ def drift_rules(settings: Settings, registries: Registries) -> Rules:
 
 
 def _facts(parts: _Parts, month: Month) -> dict[str, pl.DataFrame]:
-    calls, meters, bills, result, _ = parts
+    calls, meters, bills, result, *_ = parts
     return {
         "core.metered": meters.metered,
         "core.coverage": meters.coverage,
@@ -97,25 +102,33 @@ def _facts(parts: _Parts, month: Month) -> dict[str, pl.DataFrame]:
     }
 
 
-def _money(parts: _Parts, rates: pl.DataFrame, month: Month) -> dict[str, pl.DataFrame]:
-    keys = ["provider", "model", "service_tier", "token_kind"]
-    usd = (pl.col("tokens") * pl.col("usd_per_token")).cast(pl.Decimal(38, 12))
-    bridge = (
-        parts.result.bridge.join(
-            rates.select(*keys, "usd_per_token"), on=keys, how="left", maintain_order="left"
-        )
-        .with_columns(usd=usd)
-        .select(Bridge.empty().columns)
-    )
-    cells = bridge.group_by("account", *keys).agg(pl.col("tokens").sum()).sort("account", *keys)
-    metered = cells.join(rates.select(*keys, "usd_per_token"), on=keys, how="left").with_columns(usd=usd)
-    tied = tie_out(metered, parts.bills.billed, str(month))
+def rate_card(
+    settings: Settings, month: Month, raw: Tables, meters: Meters, providers: tuple[Provider, ...]
+) -> tuple[RateCard, tuple[Standing, ...]]:
+    """Return the card of a month and how its contracts stand to their floors.
+
+    Months before count by what is landed of them; `meters` is that of the month itself.
+    """
+    own = (raw["raw.usage"], raw["raw.request"], raw["raw.invoice"], raw["raw.file"])
+
+    def meter_of(number: Month) -> Meters:
+        return meters if number == month else meter(*own, settings, number, cost=raw["raw.cost"])
+
+    agreed = RateCard(settings, providers)
+    floors = standings(agreed.contracts, month, MeteredVolumes(meter_of, agreed, month))
+    return RateCard(settings, providers, lapses_of(floors)), floors
+
+
+def _money(parts: _Parts, month: Month) -> dict[str, pl.DataFrame]:
+    money = priced(parts.result.bridge, parts.meters.served, month, parts.card)
+    tied = tie_out(money.metered, parts.bills.billed, str(month))
+    found = rate_findings(month, parts.card, parts.floors, money, parts.calls.calls)
     return {
-        "recon.expected_rate": rates,
-        "recon.bridge": bridge,
+        "recon.expected_rate": money.rates,
+        "recon.bridge": money.bridge,
         "recon.tieout": tied.tieout,
-        "recon.finding": tied.findings,
-        "report.team": teams(bridge, tied.tieout, parts.calls.calls, str(month)),
+        "recon.finding": pl.concat([tied.findings, found]),
+        "report.team": teams(money.bridge, tied.tieout, parts.calls.calls, str(month)),
     }
 
 

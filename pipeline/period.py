@@ -28,6 +28,11 @@ class Month:
         """Return the month in which an instant lies, in the zone of the instant."""
         return cls(instant.year, instant.month)
 
+    @classmethod
+    def of_day(cls, day: date) -> "Month":
+        """Return the month in which a day lies."""
+        return cls(day.year, day.month)
+
     def __str__(self) -> str:
         """YYYY-MM."""
         return f"{self.year:04d}-{self.number:02d}"
@@ -38,9 +43,19 @@ class Month:
         return date(self.year, self.number, 1)
 
     @property
+    def last_day(self) -> date:
+        """Last day of the month."""
+        return self.next.first_day - timedelta(days=1)
+
+    @property
     def next(self) -> "Month":
         """The month after."""
         return Month(self.year + self.number // 12, self.number % 12 + 1)
+
+    def plus(self, months: int) -> "Month":
+        """The month that many months later, or earlier for a negative number."""
+        years, number = divmod(self.year * 12 + self.number - 1 + months, 12)
+        return Month(years, number + 1)
 
     def start(self, zone: str = "UTC") -> datetime:
         """First instant of the month in a zone, as UTC."""

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import polars as pl
+
 from pipeline.content import read_head
+from pipeline.contract_checks import contract_problems
 from pipeline.errors import SourceError, StorageError
 from pipeline.formats import by_name, detect
 from pipeline.intake.file_rows import MAX_EXPORT_BYTES
@@ -25,8 +28,11 @@ class Problem(NamedTuple):
     advice: str
 
 
-def check(settings: Settings) -> list[Problem]:
-    """Return every problem of configuration and sources, in their order."""
+def check(settings: Settings, landed: pl.DataFrame | None = None) -> list[Problem]:
+    """Return every problem of configuration and sources, in their order.
+
+    `landed` has provider, account and model of what is metered and billed; null where nothing is landed yet.
+    """
     if not settings.sources:
         return [
             Problem("error", "sources", "There is no source.", "Add a [[sources]] table; see the README.")
@@ -36,6 +42,7 @@ def check(settings: Settings) -> list[Problem]:
         *_copy(settings),
         *_kinds(settings),
         *_words(settings),
+        *(Problem(*told) for told in contract_problems(settings, landed)),
     ]
 
 
@@ -127,6 +134,7 @@ def _words(settings: Settings) -> Iterator[Problem]:
         *((f"source '{source.name}'", source.provider) for source in settings.sources),
         *((f"scope '{scope.name}'", scope.provider) for scope in settings.scopes),
         *((f"price of '{price.model}'", price.provider) for price in settings.prices),
+        *((f"contract '{contract.name}'", contract.provider) for contract in settings.contracts),
     ]
     for where, slug in named:
         if slug is not None and slug not in known:

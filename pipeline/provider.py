@@ -55,6 +55,17 @@ class Sku(NamedTuple):
     """tokens, fee or unknown."""
 
 
+class GeographyRate(NamedTuple):
+    """What processing in one place costs beside the list price."""
+
+    geography: str
+    """Place in the meter's word."""
+    models: tuple[str, ...]
+    """Globs of the models that cost it."""
+    factor: str
+    """Times the list price, as a decimal number."""
+
+
 SkuReader = Callable[[str, str], Sku | None]
 """Reads the text of a SKU, and the name of the service or product; null when it names no usage of a model."""
 
@@ -81,6 +92,8 @@ class Provider:
     billing_timezone: str = "UTC"
     prices_id: str | None = None
     """Id of the provider in genai-prices; null when it has none."""
+    geography_rates: tuple[GeographyRate, ...] = ()
+    """Places whose price is not the list price."""
     issuers: tuple[str, ...] = ()
     """Names of the seller in FOCUS files, in lower case; without any, its title sells nothing but models."""
     services: tuple[str, ...] = ("*",)

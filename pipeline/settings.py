@@ -21,7 +21,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pipeline.contract_settings import Contracts, Price
 from pipeline.errors import ConfigError
+from pipeline.exchange_settings import ExchangeRates
 from pipeline.keys import is_remote, parse
 from pipeline.landing_settings import Landing
 from pipeline.settings_errors import problem
@@ -115,16 +117,6 @@ class Models(_Section):
 
     aliases: dict[str, str] = {}
     """Alias as traced or billed -> model as metered."""
-
-
-class Price(_Section):
-    """A price per million tokens that the list does not have, or that a contract fixes."""
-
-    provider: str
-    model: str
-    token_kind: str
-    usd_per_million: Decimal = Field(ge=0)
-    service_tier: str = "standard"
 
 
 class Sampling(_Section):
@@ -221,12 +213,13 @@ class Settings(_Section):
     identity: Identity = Identity()
     models: Models = Models()
     prices: tuple[Price, ...] = ()
+    contracts: Contracts = ()
     sampling: tuple[Sampling, ...] = ()
     anatomy: Anatomy = Anatomy()
     unbilled_services: tuple[str, ...] = ()
     """Globs of services whose calls nobody bills: they talk to a mock or a model of your own."""
-    exchange_rates: dict[str, Decimal] = {}
-    """Currency code -> US dollars for one unit, as stated on the invoices or in the books."""
+    exchange_rates: ExchangeRates = ()
+    """US dollars for one unit of a currency, as stated on the invoices or in the books."""
     root: Path = Path()
     """Folder of the configuration; set by `load`."""
 

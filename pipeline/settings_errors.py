@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from pipeline.errors import ConfigError
+from pipeline.period import Month
+
 _KEYS_IN_URL = re.compile(r"//[^/\s]*@")
 """What somebody may have put into an address, and no message repeats."""
 
@@ -17,6 +20,14 @@ def problem(item: Any, settings: type[BaseModel]) -> str:
         return f"unknown key '{place}'.{_nearest(item['loc'], settings)}"
     given = _KEYS_IN_URL.sub("//...@", repr(item.get("input")))
     return f"{place}: {item['msg']} (given: {given})"
+
+
+def month_name(value: str) -> str:
+    """Return the month as YYYY-MM; raises ValueError, as validators of a configuration must."""
+    try:
+        return str(Month.parse(value))
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
 
 
 def _nearest(place: tuple[int | str, ...], settings: type[BaseModel]) -> str:

@@ -13,6 +13,7 @@ from pipeline.allocation import gross_by_team
 from pipeline.headline import sentence
 from pipeline.money import CENT, quantize
 from pipeline.period import Month
+from pipeline.rates.list_prices import list_card
 from pipeline.settings import Settings
 from schemas.report import Close
 
@@ -25,6 +26,9 @@ _INCOMPLETE = {
     "unknown_currency",
 }
 """Findings that say that a part of the month is not known."""
+
+_PRELIMINARY = {"invoice_awaited", "contract_overlap", "floor_not_judged", "old_price_list"}
+"""Findings that say that figures may still change, though nothing is missing."""
 
 _STATED = {"provider", "account", "pulled_at"}
 """What the configuration says of the files of a source."""
@@ -46,13 +50,16 @@ def close_id(settings: Settings, month: Month, files: pl.DataFrame) -> str:
     facts = {
         "month": str(month),
         "version": version("tallystick"),
+        "price_list": list_card(),
         "settings": settings.model_dump(mode="json", exclude={"root", "output", "sources", "s3"}),
         "files": sorted(landed.rows()),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def close_row(settings: Settings, month: Month, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def close_row(
+    settings: Settings, month: Month, tables: Mapping[str, pl.DataFrame], price_card_version: str
+) -> pl.DataFrame:
     """Return the row of report.close for a month's tables."""
     files = tables["raw.file"].filter(pl.col("duplicate_of").is_null())
     bridge, calls = tables["recon.bridge"], tables["core.call"]
@@ -62,6 +69,7 @@ def close_row(settings: Settings, month: Month, tables: Mapping[str, pl.DataFram
         "close_id": close_id(settings, month, tables["raw.file"]),
         "status": _status(tables["recon.finding"]),
         "version": version("tallystick"),
+        "price_card_version": price_card_version,
         "input_files": files.height,
         **{name: int(files[name].sum()) for name in ("rows_read", "rows_kept", "rows_quarantined")},
         "span_count": tables["core.traced"].height,
@@ -97,4 +105,4 @@ def _status(findings: pl.DataFrame) -> str:
     codes = set(findings["code"])
     if codes & _INCOMPLETE:
         return "incomplete"
-    return "preliminary" if "invoice_awaited" in codes else "complete"
+    return "preliminary" if codes & _PRELIMINARY else "complete"

@@ -155,5 +155,6 @@ def _findings(findings: pl.DataFrame) -> Listing:
 
 def _origins(rates: pl.DataFrame) -> Rows:
     is_known = pl.col("usd_per_token").is_not_null().alias("is_known")
-    counts = rates.group_by(is_known, "origin").agg(pl.len().alias("rates"))
+    sku = pl.struct("provider", "model", "service_tier", "token_kind")
+    counts = rates.group_by(is_known, "origin").agg(sku.n_unique().alias("rates"))
     return _records(counts.sort("is_known", "rates", "origin", descending=[True, True, False]).head(LISTED))

@@ -221,6 +221,10 @@ class Billed(Monthly):
     amount: Amount = column("Amount in the currency of the line.")
     currency: str = column("ISO 4217 code.")
     amount_usd: Usd = maybe("Amount in US dollars; null while the exchange rate is not known.")
+    exchange_rate: Usd = maybe(
+        "US dollars for one unit of the currency; null in dollars and where not known."
+    )
+    exchange_rate_source: str = maybe("Who states that rate.")
 
     class Config:
         """See Closed."""

@@ -149,20 +149,42 @@ class Evidence(Monthly):
 
 
 class Rate(Monthly):
-    """One row per model, tier and kind: the expected rate of the month and where it comes from."""
+    """One row per model, tier, kind and run of days with one rate: the price card of the month."""
 
     provider: str = column("Slug of the provider.")
+    account: str = column("Provider account.")
     model: str = column("Model as metered.")
     service_tier: str = column("Service tier.")
     token_kind: str = column("Token kind.")
+    context: str = column(
+        "Length of the requests: short, long, or `all` where nobody tells (priced as short).",
+        isin=["short", "long", "all"],
+    )
+    geography: str = column("Place of processing in the meter's word; `all` where nobody tells.")
+    valid_from: pl.Date = column("First day of the run, in the provider's billing zone.")
+    valid_to: pl.Date = column("First day after it.")
     usd_per_token: Usd = maybe("Expected rate; null when no price is known.")
-    origin: str = column("Price card and version, or why there is none.")
+    origin: str = column("Contract, price card and version, or why there is none.")
+    list_usd_per_token: Usd = maybe("List price; null when none is known.")
+    contract: str = maybe("Contract that prices it; null when it is the list.")
+    agreed_usd_per_token: Usd = maybe("Rate of the contract before any lapse of its terms.")
+    price_card_version: str = column("Price list and version, and hash of configured prices and contracts.")
 
     class Config:
         """See Closed."""
 
         name = "recon.expected_rate"
-        unique = ["month", "provider", "model", "service_tier", "token_kind"]
+        unique = [
+            "month",
+            "provider",
+            "account",
+            "model",
+            "service_tier",
+            "token_kind",
+            "context",
+            "geography",
+            "valid_from",
+        ]
 
 
 class Finding(Monthly):

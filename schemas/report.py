@@ -38,6 +38,7 @@ class Close(Monthly):
         "preliminary, complete or incomplete.", isin=["preliminary", "complete", "incomplete"]
     )
     version: str = column("Version of Tallystick.")
+    price_card_version: str = column("Price list and version, and hash of configured prices and contracts.")
     input_files: pl.Int64 = column("Files that were landed.", ge=0)
     rows_read: pl.Int64 = column("Records read.", ge=0)
     rows_kept: pl.Int64 = column("Records kept.", ge=0)

@@ -96,7 +96,8 @@ def unknown_currencies(billed: pl.DataFrame, month: Month) -> pl.DataFrame:
                 "error",
                 f"{rows:,} lines of {provider} account '{account}' over {amount:,.2f} {currency} have no "
                 "known value in dollars: the month is incomplete.",
-                f'Add the rate of the invoice or of your books: [exchange_rates] {currency} = "...".',
+                f'Add the rate of the invoice or of your books: [exchange_rates] {currency} = "...", or '
+                "[[exchange_rates]] with currency, usd, month or day, and source.",
                 provider=provider,
                 account=account,
             )

@@ -19,9 +19,9 @@ _LONG_SECONDS = 82_800
 def incomplete(steps: pl.DataFrame, month: Month, code: str, noun: str) -> pl.DataFrame:
     """Return a finding per provider, account and endpoint that names the days of the month that it lacks."""
     parts = []
-    for place, days in _covered_days(steps).group_by(PLACE, maintain_order=True):
+    for place, days in covered_days(steps).group_by(PLACE, maintain_order=True):
         provider, account, endpoint = (str(name) for name in place)
-        missing = [day for day in _days(month) if day not in frozenset(days["day"])]
+        missing = [day for day in days_of(month) if day not in frozenset(days["day"])]
         if missing:
             parts.append(
                 finding(
@@ -29,7 +29,7 @@ def incomplete(steps: pl.DataFrame, month: Month, code: str, noun: str) -> pl.Da
                     code,
                     "warning",
                     f"{noun} of {provider} account '{account}' ({endpoint}) lacks {len(missing)} of "
-                    f"{len(_days(month))} days of {month}, in whole or in part: {spans(missing)}.",
+                    f"{len(days_of(month))} days of {month}, in whole or in part: {spans(missing)}.",
                     "Pull those days and close again; until then they are unknown, not zero.",
                     provider=provider,
                     account=account,
@@ -38,8 +38,8 @@ def incomplete(steps: pl.DataFrame, month: Month, code: str, noun: str) -> pl.Da
     return assemble(parts)
 
 
-def _covered_days(steps: pl.DataFrame) -> pl.DataFrame:
-    """Days that steps cover in full: whole days, or parts that add up to one."""
+def covered_days(steps: pl.DataFrame) -> pl.DataFrame:
+    """Return PLACE and the days that steps cover in full: whole days, or parts that add up to one."""
     width = (pl.col("bucket_end_at") - pl.col("bucket_start_at")).dt.total_seconds()
     last = local_day(pl.col("bucket_end_at").dt.offset_by("-1us"))
     return (
@@ -56,7 +56,8 @@ def _covered_days(steps: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _days(month: Month) -> list[date]:
+def days_of(month: Month) -> list[date]:
+    """Return the days of a month."""
     count = (month.next.first_day - month.first_day).days
     return [month.first_day + timedelta(days=n) for n in range(count)]
 

@@ -10,9 +10,8 @@ import polars as pl
 
 from pipeline.findings import assemble, finding
 from pipeline.period import Month
-from pipeline.pricing import expected_rates
-from pipeline.provider import Provider
-from pipeline.settings import Settings
+from pipeline.pricing import RateCard, expected_rates
+from pipeline.rates.dollars import last_rates
 from pipeline.tokens import unpivot
 
 _SKU = ["provider", "account", "model", "token_kind"]
@@ -23,8 +22,7 @@ _NEAR = Decimal("0.1")
 def unit_errors(
     billed: pl.DataFrame,
     metered: pl.DataFrame,
-    settings: Settings,
-    providers: Sequence[Provider],
+    card: RateCard,
     month: Month,
 ) -> pl.DataFrame:
     """Return a finding per SKU whose lines all charge the same power of ten times its expected rate.
@@ -36,9 +34,9 @@ def unit_errors(
     charges = billed.filter((pl.col("category") == "usage") & pl.col("token_kind").is_not_null())
     counted = unpivot(metered, ["provider", "account", "model", "meter"])
     tokens = counted.group_by(_SKU).agg(pl.col("tokens").sum(), pl.col("meter").min())
-    keys = ["provider", "model", "service_tier", "token_kind"]
+    keys = [*_SKU, "service_tier"]
     rated = charges.drop_nulls("model")
-    rates = expected_rates(rated, month, settings, providers).select(*keys, "usd_per_token")
+    rates = last_rates(expected_rates(rated, month, card), month)
     priced = rated.drop_nulls("amount_usd").join(rates, on=keys, how="left").drop_nulls("usd_per_token")
     return assemble([*_prices(priced, tokens, month), *_quantities(charges, tokens, month)])
 

@@ -19,7 +19,7 @@ from pipeline.parsing.export_values import (
 from pipeline.parsing.pages import Page, Shape, grouped, records
 from pipeline.parsing.personal import hashed
 from pipeline.parsing.raw_rows import parsed
-from pipeline.provider import ExportFormat, Parsed, Provider
+from pipeline.provider import ExportFormat, GeographyRate, Parsed, Provider
 
 USAGE_DIMENSIONS = (
     "account_id",
@@ -212,6 +212,17 @@ def _is_costs(head: bytes) -> bool:
     return _is_pages(head) and (b'"amount"' in head or b'"uncached_input_tokens"' not in head)
 
 
+_IN_US = (
+    "claude-opus-4-[678]*",
+    "claude-sonnet-4-6*",
+    "claude-opus-5*",
+    "claude-sonnet-5*",
+    "claude-haiku-5*",
+    "claude-fable-5*",
+    "claude-mythos-5*",
+)
+"""Models from 4.6 on: 1.1 times the list with inference_geo us (documentation, about-claude/pricing)."""
+
 PROVIDER = Provider(
     slug="anthropic",
     title="Anthropic",
@@ -230,5 +241,6 @@ PROVIDER = Provider(
         "flex_discount": "flex",
     },
     prices_id="anthropic",
+    geography_rates=(GeographyRate("us", _IN_US, "1.1"),),
     cache_writes=("cache_write_5m", "cache_write_1h"),
 )

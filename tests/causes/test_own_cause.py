@@ -64,6 +64,7 @@ def explained(*own: Cause) -> Reconciliation:
         frame("core.metered", METERED),
         frame("core.coverage", {**METERED, "grouping": "model+service_tier"}),
         *(frame(name) for name in ("core.request", "core.unmapped", "recon.finding")),
+        pl.DataFrame(),
     )
     return explain_drift(calls, meters, "2026-10", Rules((*CAUSES, *own), {}, {}))
 

@@ -230,6 +230,7 @@ def _meters(drawn: dict[str, Any]) -> Meters:
         empty["core.request"],
         empty["core.unmapped"],
         BY_NAME["recon.finding"].schema.to_frame(),
+        pl.DataFrame(),  # reconciliation counts tokens; what they cost does not matter to it
     )
 
 

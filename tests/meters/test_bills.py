@@ -268,3 +268,44 @@ def test_without_a_rate_dollars_are_unknown_and_the_month_is_in_error(billed, in
 
 def test_nothing_gives_nothing(billed) -> None:
     assert all(frame.is_empty() for frame in billed())
+
+
+def test_an_invoice_takes_the_rate_of_its_issue_and_a_cost_line_that_of_its_day(
+    billed, invoices, cost
+) -> None:
+    dated = [("1.11", "2026-10-07"), ("1.22", "2026-11-02")]
+    rates = Settings.model_validate(
+        {
+            "exchange_rates": [
+                *({"currency": "EUR", "usd": usd, "day": day, "source": "bank"} for usd, day in dated),
+                {"currency": "EUR", "usd": "1.33", "month": "2026-10", "source": "books"},
+            ]
+        }
+    )
+    lines = invoices("token_kind | amount | total\noutput | 10 | 10", currency="EUR")
+    on = {"dated": date(2026, 11, 2), "undated": None, "another": date(2026, 11, 3)}
+
+    found = {
+        name: billed(rates, invoices=lines.with_columns(issued_on=pl.lit(day, pl.Date))).billed
+        for name, day in on.items()
+    }
+
+    told = ("amount_usd", "exchange_rate", "exchange_rate_source")
+    assert found["dated"].select(told).rows() == [(Decimal("12.20"), Decimal("1.22"), "bank")]
+    assert found["undated"].select(told).rows() == [(Decimal("13.30"), Decimal("1.33"), "books")]
+    assert found["another"].rows() == found["undated"].rows()
+    days = cost(f"{DAY} | line_item | token_kind | amount\n{TWO} | a, output | output | 10", currency="EUR")
+    second = Settings.model_validate(
+        {"exchange_rates": [{"currency": "EUR", "usd": "2", "day": "2026-10-02"}]}
+    )
+    assert billed(second, cost=days).billed["amount_usd"].to_list() == [20]
+    first = Settings.model_validate(
+        {"exchange_rates": [{"currency": "EUR", "usd": "2", "day": "2026-10-01"}]}
+    )
+    assert billed(first, cost=days).billed["amount_usd"].to_list() == [None]
+
+
+def test_dollars_have_no_exchange_rate(billed, invoices) -> None:
+    row = billed(invoices=invoices("token_kind | amount | total\noutput | 10 | 10", currency="USD")).billed
+
+    assert row.select("amount_usd", "exchange_rate", "exchange_rate_source").rows() == [(10, None, None)]

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.metering.unit_findings import unit_errors
 from pipeline.period import Month
+from pipeline.pricing import RateCard
 from pipeline.providers import PROVIDERS
 from pipeline.settings import Price, Settings
 from schemas.tables import BY_NAME
@@ -30,7 +31,7 @@ def found(table):
         billed = table(lines, BY_NAME["core.billed"].schema, **defaults, **money)
         schema = BY_NAME["core.metered"].schema
         metered = table(meter, schema, **defaults, meter="usage") if meter else schema.to_frame()
-        rows = unit_errors(billed, metered, SETTINGS, PROVIDERS, OCTOBER)
+        rows = unit_errors(billed, metered, RateCard(SETTINGS, PROVIDERS), OCTOBER)
         BY_NAME["recon.finding"].contract.validate(rows)
         assert set(rows["code"]) <= {"unit_error"}
         assert set(rows["severity"]) <= {"warning"}

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.parsing import google_skus
 from pipeline.period import Month
-from pipeline.pricing import expected_rates
+from pipeline.pricing import RateCard, expected_rates
 from pipeline.providers import PROVIDERS, azure_ai_openai
 from pipeline.providers.aws_bedrock import usage_types
 from pipeline.providers.aws_bedrock.models import ALIASES, model_id, without_arn
@@ -84,7 +84,7 @@ def test_no_alias_takes_a_price_away() -> None:
     keys = pl.DataFrame({"model": names}).with_columns(
         provider=pl.lit("aws.bedrock"), service_tier=pl.lit("standard"), token_kind=pl.lit("output")
     )
-    rates = expected_rates(keys, Month(2026, 10), Settings(), PROVIDERS)
+    rates = expected_rates(keys, Month(2026, 10), RateCard(Settings(), PROVIDERS))
     price = dict(rates.select("model", "usd_per_token").rows())
 
     known = {name: target for name, target in ALIASES.items() if price[name] is not None}

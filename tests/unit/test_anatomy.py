@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.anatomy import anatomy
 from pipeline.period import Month
+from pipeline.pricing import RateCard
 from pipeline.providers import PROVIDERS
 from pipeline.settings import Price, Settings
 from schemas.recon import Anatomy
@@ -55,7 +56,8 @@ def frame(*rows: dict[str, object]) -> pl.DataFrame:
 
 
 def build(calls: pl.DataFrame, settings: Settings | None = None) -> pl.DataFrame:
-    found = anatomy(calls, Month(2026, 10), settings or Settings(prices=PRICES), PROVIDERS)
+    settings = settings or Settings(prices=PRICES)
+    found = anatomy(calls, Month(2026, 10), settings, RateCard(settings, PROVIDERS))
     Anatomy.validate(found)
     return found
 

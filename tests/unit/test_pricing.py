@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from pipeline.period import Month
-from pipeline.pricing import expected_rates
+from pipeline.pricing import RateCard, expected_rates
 from pipeline.provider import Provider
 from pipeline.settings import Price, Settings
 
@@ -23,7 +23,9 @@ def rate(
         schema=["provider", "model", "service_tier", "token_kind"],
         orient="row",
     )
-    return expected_rates(keys, Month.parse("2026-10"), settings or Settings(), PROVIDERS)["usd_per_token"][0]
+    return expected_rates(keys, Month.parse("2026-10"), RateCard(settings or Settings(), PROVIDERS))[
+        "usd_per_token"
+    ][0]
 
 
 @pytest.mark.parametrize(

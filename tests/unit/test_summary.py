@@ -22,7 +22,7 @@ def status(*codes: str) -> str:
     tables = {name: BY_NAME[name].schema.to_frame() for name in READ}
     rows = [finding("2026-10", code, "note", "What.", "Do.") for code in codes]
     tables["recon.finding"] = pl.concat([tables["recon.finding"], *rows])
-    return str(close_row(Settings(), OCTOBER, tables)["status"][0])
+    return str(close_row(Settings(), OCTOBER, tables, "genai-prices 0")["status"][0])
 
 
 @pytest.mark.parametrize(
