@@ -44,6 +44,8 @@ CHECKS = {
     "bridge_adds_up": ("recon.bridge", "The steps of every cell add up to its metered tokens."),
     "workloads_add_up": ("recon.anatomy", "Every billed call has one workload, with all of its tokens."),
     "tieout_adds_up": ("recon.tieout", "The components of every invoice add up to it, in whole cents."),
+    "charges_add_up": ("recon.charge", "The lines of every invoice add up to its components."),
+    "effects_add_up": ("recon.price_effect", "The effects on a line's price add up to it."),
     "teams_add_up": ("report.team", "The teams and pools together are billed what the invoices bill."),
 }
 """Conservation laws: name of the SQL file, table, sentence. A broken one stops the close."""

@@ -15,8 +15,9 @@ from pipeline.metering.bill_findings import (
     wrong_arithmetic,
 )
 from pipeline.metering.cost_lines import cost_lines
-from pipeline.metering.quantities import in_tokens
+from pipeline.metering.quantities import in_tokens, token_step
 from pipeline.metering.restatement import latest_invoices
+from pipeline.metering.voided import voided
 from pipeline.metering.zones import local_day
 from pipeline.models import with_model, with_tier
 from pipeline.money import quantize
@@ -44,7 +45,14 @@ _CHARGE = (
     "amount",
     "currency",
     "cost_type",
+    "exchange_rate",
+    "charge_class",
+    "quantity_step",
+    "file_id",
+    "line",
+    "position",
 )
+_ORDER = ("provider", "account", "origin", "invoice_id", "billed_on", "line", "position")
 
 
 class Bills(NamedTuple):
@@ -61,7 +69,8 @@ def bill(
     """Return the month's charges, one row per line of the cost export and of each invoice.
 
     The inputs are raw.cost, raw.invoice and raw.file. An invoice belongs to the month in which its period
-    starts. Dollars of other currencies take `settings.exchange_rates`; without a rate they are null.
+    starts. Dollars of other currencies take `settings.exchange_rates`, else the rate that the invoice
+    states; without a rate they are null. A voided invoice charges nothing.
     """
     costs, cost_findings = cost_lines(cost, files, month)
     current = latest_invoices(invoices, files)
@@ -73,7 +82,7 @@ def bill(
             pl.when(pl.col("token_kind").is_in(TOKEN_KINDS)).then("token_kind"), month=pl.lit(str(month))
         )
         .select(Billed.empty().columns)
-        .sort(pl.all())
+        .sort(*_ORDER, pl.exclude(_ORDER))
     )
     findings = [
         cost_findings,
@@ -83,6 +92,7 @@ def bill(
         wrong_arithmetic(billed, month),
         without_detail(billed, month),
         not_llm(cost, month),
+        voided(invoices, files, month),
     ]
     return Bills(billed, _unmapped(charges, month), assemble(findings))
 
@@ -97,6 +107,9 @@ def _from_costs(rows: pl.DataFrame) -> pl.DataFrame:
         category=category.when(is_credit).then(pl.lit("credit")).otherwise(pl.lit("usage")),
         billed_on=local_day(pl.col("bucket_start_at")),
         quantity=pl.when(pl.col("token_kind").is_not_null()).then(in_tokens()).otherwise("quantity"),
+        quantity_step=token_step(),
+        exchange_rate=pl.lit(None, _USD),
+        charge_class=pl.col("dimensions").str.json_path_match("$.charge_class"),
     ).select(_CHARGE)
 
 
@@ -106,6 +119,8 @@ def _from_invoices(lines: pl.DataFrame) -> pl.DataFrame:
         billed_on=pl.lit(None, pl.Date),
         line_item="description",
         quantity=pl.when(pl.col("token_kind").is_not_null()).then(in_tokens()).otherwise("quantity"),
+        quantity_step=token_step(),
+        charge_class=pl.when(pl.col("reference_invoice_id").is_not_null()).then(pl.lit("Correction")),
         cost_type=pl.lit(None, pl.String),
     ).select(_CHARGE)
 
@@ -116,21 +131,21 @@ def _in_core_words(charges: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     rows = with_model(charges.with_columns(is_tier_told=told), settings)
     return with_tier(rows).with_columns(
         pl.when("is_tier_told").then("service_tier").otherwise(pl.lit(ALL)).alias("service_tier"),
-        _in_dollars(rows, settings),
+        *_in_dollars(rows, settings),
     )
 
 
-def _in_dollars(rows: pl.DataFrame, settings: Settings) -> pl.Series:
-    rates = {"USD": Decimal(1), **{code.upper(): rate for code, rate in settings.exchange_rates.items()}}
-    dollars = [
-        quantize(amount * rates[code])
-        if code in rates and code != "USD"
-        else amount
-        if code == "USD"
-        else None
-        for amount, code in rows.select("amount", "currency").rows()
-    ]
-    return pl.Series("amount_usd", dollars, dtype=_USD)
+def _in_dollars(rows: pl.DataFrame, settings: Settings) -> tuple[pl.Series, pl.Series]:
+    """Dollars at the rate of the books, and at the one that the invoice states."""
+    books = {"USD": Decimal(1), **{code.upper(): rate for code, rate in settings.exchange_rates.items()}}
+    booked, stated = [], []
+    for amount, code, told in rows.select("amount", "currency", "exchange_rate").rows():
+        own = None if told is None or code == "USD" else quantize(amount * told)
+        booked.append(
+            own if code not in books else amount if code == "USD" else quantize(amount * books[code])
+        )
+        stated.append(own)
+    return pl.Series("amount_usd", booked, dtype=_USD), pl.Series("stated_usd", stated, dtype=_USD)
 
 
 def _unmapped(charges: pl.DataFrame, month: Month) -> pl.DataFrame:

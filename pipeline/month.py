@@ -12,6 +12,9 @@ from pipeline.anatomy import anatomy
 from pipeline.bills import Bills, bill
 from pipeline.calls import Calls
 from pipeline.cause import Cause
+from pipeline.charges.cells import by_day, search_of
+from pipeline.charges.price_findings import price_findings
+from pipeline.charges.search import PriceSearch
 from pipeline.metering.unit_findings import unit_errors
 from pipeline.meters import Meters, meter
 from pipeline.narrowing import narrowed
@@ -60,7 +63,8 @@ def month_tables(
     result = explain_drift(calls, meters, str(month), drift_rules(settings, registries))
     rates = expected_rates(result.bridge, month, settings, registries.providers)
     parts = _Parts(calls, meters, bills, result, learned)
-    tables = _facts(parts, month) | _money(parts, rates, month)
+    search = search_of(settings, registries.providers, month, meters.metered, bills.billed)
+    tables = _facts(parts, month) | _money(parts, rates, month, search)
     tables["recon.anatomy"] = anatomy(calls.calls, month, settings, registries.providers)
     units = unit_errors(bills.billed, meters.metered, settings, registries.providers, month)
     tables["recon.finding"] = pl.concat([tables["recon.finding"], units])
@@ -97,7 +101,7 @@ def _facts(parts: _Parts, month: Month) -> dict[str, pl.DataFrame]:
     }
 
 
-def _money(parts: _Parts, rates: pl.DataFrame, month: Month) -> dict[str, pl.DataFrame]:
+def _money(parts: _Parts, rates: pl.DataFrame, month: Month, search: PriceSearch) -> dict[str, pl.DataFrame]:
     keys = ["provider", "model", "service_tier", "token_kind"]
     usd = (pl.col("tokens") * pl.col("usd_per_token")).cast(pl.Decimal(38, 12))
     bridge = (
@@ -107,14 +111,14 @@ def _money(parts: _Parts, rates: pl.DataFrame, month: Month) -> dict[str, pl.Dat
         .with_columns(usd=usd)
         .select(Bridge.empty().columns)
     )
-    cells = bridge.group_by("account", *keys).agg(pl.col("tokens").sum()).sort("account", *keys)
-    metered = cells.join(rates.select(*keys, "usd_per_token"), on=keys, how="left").with_columns(usd=usd)
-    tied = tie_out(metered, parts.bills.billed, str(month))
+    tied = tie_out(by_day(parts.meters.metered, rates), parts.bills.billed, str(month), search)
     return {
         "recon.expected_rate": rates,
         "recon.bridge": bridge,
         "recon.tieout": tied.tieout,
-        "recon.finding": tied.findings,
+        "recon.charge": tied.charges,
+        "recon.price_effect": tied.effects,
+        "recon.finding": pl.concat([tied.findings, price_findings(str(month), tied.charges, tied.effects)]),
         "report.team": teams(bridge, tied.tieout, parts.calls.calls, str(month)),
     }
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from schemas.parts import Leaves, Monthly
+from schemas.parts import Leaves, Monthly, Placed
 from schemas.types import Amount, Instant, Quantity, Tokens, Usd, column, maybe
 
 
@@ -204,7 +204,7 @@ class Coverage(Monthly):
         unique = ["month", "provider", "account", "endpoint", "bucket_start_at"]
 
 
-class Billed(Monthly):
+class Billed(Placed):
     """One row per line of a cost export or an invoice, in the words of the tie-out."""
 
     provider: str = column("Slug of the provider.")
@@ -220,7 +220,10 @@ class Billed(Monthly):
     quantity: Quantity = maybe("Billed quantity in tokens for token lines, else in the line's unit.")
     amount: Amount = column("Amount in the currency of the line.")
     currency: str = column("ISO 4217 code.")
-    amount_usd: Usd = maybe("Amount in US dollars; null while the exchange rate is not known.")
+    amount_usd: Usd = maybe("Amount in US dollars of the books; null while the exchange rate is not known.")
+    stated_usd: Usd = maybe("Amount in US dollars at the rate that the invoice states, where it states one.")
+    charge_class: str = maybe("Correction where the line corrects an earlier bill, after FOCUS.")
+    quantity_step: Quantity = maybe("Smallest step in which the export counts tokens; null on other lines.")
 
     class Config:
         """See Closed."""
