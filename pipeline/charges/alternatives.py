@@ -31,7 +31,7 @@ NEIGHBOURS: dict[str, tuple[str, ...]] = {
     "output_audio": ("output",),
     "output_image": ("output",),
 }
-"""Kinds for which another is taken by mistake, the likely ones first."""
+"""Kinds for which another is taken by mistake; the first is the likely one."""
 
 _GEOGRAPHY = Decimal("1.1")
 _POWERS = {2: 4, 3: 4, 6: 4, 1: 6}
@@ -102,9 +102,10 @@ def _long(tariffs: Tariffs, provider: str, last: date, part: Cell) -> Decimal | 
 def _other_kinds(parts: Sequence[Cell], words: str, card: Card) -> Iterator[Alternative]:
     kinds = sorted({part.token_kind for part in parts})
     for kind in kinds:
-        for other in NEIGHBOURS.get(kind, ()):
+        for place, other in enumerate(NEIGHBOURS.get(kind, ())):
             told = f"the {words} of {other}" + (f" for {kind}" if kinds[1:] else "")
-            yield Alternative("wrong_kind", told, 2, _only("token_kind", kind, partial(card, kind=other)))
+            rate = _only("token_kind", kind, partial(card, kind=other))
+            yield Alternative("wrong_kind", told, 3 if place else 2, rate)
 
 
 def _other_tiers(parts: Sequence[Cell], words: str, card: Card) -> Iterator[Alternative]:

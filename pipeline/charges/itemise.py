@@ -7,6 +7,7 @@ from pipeline.charges.bills import Bill, bills
 from pipeline.charges.line import ZERO, Cell, Line, Reason
 from pipeline.charges.matching import Group, matched, settle, settle_unmetered, worth
 from pipeline.charges.search import UNEXPLAINED, PriceSearch, Unit, Verdict
+from pipeline.charges.series import agreed
 from pipeline.money import TINY, quantize, split
 from schemas.types import ALL
 
@@ -34,8 +35,9 @@ def itemise(
     groups, rest = matched(usage, cells) if found and any(bill.is_bill for bill in found) else ([], [])
     for group in groups:
         _settle(group, search)
-        for unit in units(group):
-            _explain(unit, search)
+    priced = [unit for group in groups for unit in units(group)]
+    for unit, verdict in agreed([(unit, _verdict(unit, search)) for unit in priced]):
+        book(unit, verdict)
     _leave(found, usage, rest)
     return found
 
@@ -96,20 +98,13 @@ def _settle(group: Group, search: PriceSearch | None) -> None:
     settle_unmetered(group, rate, origin)
 
 
-def _explain(unit: Unit, search: PriceSearch | None) -> None:
-    """Book the price of lines to rounding or to the effect that the search finds."""
-    price = sum((line.parts["price"] for line in unit.lines), ZERO)
-    for line in unit.lines:
-        line.reasons = []
-    if abs(price) <= unit.tolerance:
-        for line in unit.lines:
-            line.parts["rounding"], line.parts["price"] = line.parts["price"], ZERO
-        return
+def _verdict(unit: Unit, search: PriceSearch | None) -> Verdict | None:
+    """What explains the price of lines; None where rounding can."""
+    if abs(sum((line.parts["price"] for line in unit.lines), ZERO)) <= unit.tolerance:
+        return None
     if plain := _plain(unit):
-        for line in unit.lines:
-            line.reasons = [Reason(plain[0], line.parts["price"], plain[1])]
-        return
-    book(unit, search(unit) if search else Verdict(UNEXPLAINED, None, "no rate was tried", (), ()))
+        return Verdict(plain[0], None, plain[1], (), ())
+    return search(unit) if search else Verdict(UNEXPLAINED, None, "no rate was tried", (), ())
 
 
 def _plain(unit: Unit) -> tuple[str, str] | None:
@@ -123,16 +118,19 @@ def _plain(unit: Unit) -> tuple[str, str] | None:
     return None
 
 
-def book(unit: Unit, verdict: Verdict) -> None:
+def book(unit: Unit, verdict: Verdict | None) -> None:
     """Give the lines of a unit the effect of a verdict; what its rate leaves within tolerance is rounding."""
-    for line in unit.lines:
-        line.candidates = verdict.text
+    if verdict is None:
+        for line in unit.lines:
+            line.parts["rounding"], line.parts["price"], line.reasons = line.parts["price"], ZERO, []
+        return
     if verdict.usd is not None:
         weights = [abs(line.amount) for line in unit.lines]
         for line, gap in zip(unit.lines, split(unit.amount - verdict.usd, weights, TINY), strict=True):
             line.parts["rounding"] += gap
             line.parts["price"] -= gap
     for line in unit.lines:
+        line.candidates = verdict.text
         line.reasons = [Reason(verdict.effect, line.parts["price"], verdict.words)]
 
 

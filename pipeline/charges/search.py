@@ -65,9 +65,9 @@ class Verdict(NamedTuple):
     near: tuple[Candidate, ...]
 
     @property
-    def text(self) -> str:
-        """Return the best candidates as evidence."""
-        return "; ".join(map(str, (self.hits or self.near)[:_SHOWN])) or "no rate was tried"
+    def text(self) -> str | None:
+        """Return the best candidates as evidence; null where no rate was tried."""
+        return "; ".join(map(str, (self.hits or self.near)[:_SHOWN])) or None
 
 
 class PriceSearch:
@@ -99,10 +99,10 @@ class PriceSearch:
             if usd is not None and usd != expected:
                 made = Candidate(other.effect, other.words, other.distance, usd, unit.amount - usd)
                 tried.setdefault((other.effect, other.words), made)
-        ranked = sorted(tried.values(), key=lambda c: (c.distance, abs(c.gap), c.effect, c.words))
+        ranked = sorted(tried.values(), key=lambda c: (c.distance, abs(c.gap)))
         hits = [candidate for candidate in ranked if abs(candidate.gap) <= unit.tolerance]
         rest = [candidate for candidate in ranked if abs(candidate.gap) > unit.tolerance]
-        return hits, sorted(rest, key=lambda c: (abs(c.gap), c.distance, c.effect, c.words))
+        return hits, sorted(rest, key=lambda c: (abs(c.gap), c.distance))
 
 
 def decide(unit: Unit, hits: Sequence[Candidate], near: Sequence[Candidate]) -> Verdict:
