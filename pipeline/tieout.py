@@ -1,14 +1,14 @@
 """Hop three: metered tokens at the expected rate against the cost export and the invoice, to the cent."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from pipeline.charges.bills import CHARGES
 from pipeline.charges.itemise import itemise
-from pipeline.charges.line import Cell
+from pipeline.charges.line import DIGITS, Cell
 from pipeline.charges.search import PriceSearch
 from pipeline.charges.tables import charge_rows, components, effect_rows
 from schemas.charges import Charge, PriceEffect
@@ -48,15 +48,16 @@ def tie_out(
     """
     rows: dict[str, list[Any]] = {name: [] for name in Tied._fields}
     cells = _cells(metered)
-    for account, lines in _by_account(billed):
-        for bill in itemise(lines, cells.get(account, []), search):
-            place = (month, *account, bill.invoice_id)
-            parts = components(bill)
-            rows["tieout"] += [(*place, name, parts[name]) for name in COMPONENTS]
-            rows["charges"] += charge_rows(month, bill)
-            rows["effects"] += effect_rows(month, bill)
-            if bill.gap:
-                rows["findings"].append(_mismatch(*place, bill.gap))
+    with localcontext(prec=DIGITS):
+        for account, lines in _by_account(billed):
+            for bill in itemise(lines, cells.get(account, []), search):
+                place = (month, *account, bill.invoice_id)
+                parts = components(bill)
+                rows["tieout"] += [(*place, name, parts[name]) for name in COMPONENTS]
+                rows["charges"] += charge_rows(month, bill)
+                rows["effects"] += effect_rows(month, bill)
+                if bill.gap:
+                    rows["findings"].append(_mismatch(*place, bill.gap))
     contracts = {"tieout": Tieout, "findings": Finding, "charges": Charge, "effects": PriceEffect}
     return Tied(
         *(

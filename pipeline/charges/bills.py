@@ -88,9 +88,11 @@ def _detailed(own: list[Row], cost: list[Row], *, is_gap: bool) -> list[Line]:
     given = {row["category"] for row in kept}
     borrowed = lines_of([row for row in cost if row["category"] not in given])
     step = step_of(own)
-    missing = sum((_value(row) for row in own if row["category"] in replaced), ZERO)
-    missing -= sum((line.amount for line in borrowed), ZERO)
-    rest = [_beside(own[0], missing, is_gap=is_gap)] if missing else []
+    told = [row for row in own if row["category"] in replaced]
+    missing = sum(map(_value, told), ZERO) - sum((line.amount for line in borrowed), ZERO)
+    booked = sum((row["amount_usd"] for row in told), ZERO)
+    booked -= sum((line.row["amount_usd"] for line in borrowed), ZERO)
+    rest = [_beside(own[0], missing, booked, is_gap=is_gap)] if missing or booked else []
     return borrowed + [Line(row, _value(row), step * _rate(row)) for row in kept] + rest
 
 
@@ -103,12 +105,12 @@ def _detail(rows: Sequence[Row]) -> int:
     return 1 if any(row["model"] for row in usage) else 0
 
 
-def _beside(row: Row, missing: Decimal, *, is_gap: bool) -> Line:
+def _beside(row: Row, missing: Decimal, booked: Decimal, *, is_gap: bool) -> Line:
     """A line of what an invoice bills beyond its cost export: usage, or rounding if that explains it."""
     blank = dict.fromkeys(row) | {name: row[name] for name in ("provider", "account", "month", "invoice_id")}
     category = "usage" if is_gap else "rounding"
     told = {"origin": "invoice", "category": category, "line_item": BESIDE, "service_tier": ALL}
-    return Line({**blank, **told, "amount": missing, "amount_usd": missing, "currency": "USD"}, missing, ZERO)
+    return Line({**blank, **told, "amount": missing, "amount_usd": booked, "currency": "USD"}, missing, ZERO)
 
 
 def _gap(cost: list[Row], invoiced: list[Row], charging: list[str]) -> Decimal:

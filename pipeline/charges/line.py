@@ -10,6 +10,9 @@ from pipeline.money import CENT
 from schemas.types import ALL, CHARGE_PARTS, TOKEN_KINDS
 
 ZERO = Decimal(0)
+DIGITS = 60
+"""Precision in which lines are added up: whatever two columns of money multiply to stays exact."""
+
 _NOISE, _DUST = Decimal("0.000000000001"), Decimal("0.000000001")
 """Exports of floating-point numbers are off by this share of an amount, and by this much."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 
-from pipeline.charges.line import ZERO, Cell, Line
+from pipeline.charges.line import DIGITS, ZERO, Cell, Line
 from pipeline.money import TINY, quantize, split
 from schemas.types import ALL
 
@@ -31,7 +31,7 @@ class Group:
 
 def worth(cells: Iterable[Cell]) -> Decimal:
     """Return the dollars of cells at their expected rates; cells without a price are left out."""
-    with localcontext(prec=60):
+    with localcontext(prec=DIGITS):
         return quantize(sum((cell.tokens * cell.rate for cell in cells if cell.rate is not None), ZERO))
 
 
@@ -81,9 +81,8 @@ def _origin(group: Group) -> str:
 
 def _by_number(group: Group, rate: Decimal) -> None:
     quantities = [line.quantity or ZERO for line in group.lines]
-    with localcontext(prec=60):
-        surplus = quantize((sum(quantities, ZERO) - sum((c.tokens for c in group.cells), ZERO)) * rate)
-        values = [quantize(quantity * rate) for quantity in quantities]
+    surplus = quantize((sum(quantities, ZERO) - sum((c.tokens for c in group.cells), ZERO)) * rate)
+    values = [quantize(quantity * rate) for quantity in quantities]
     shares = split(surplus, [max(quantity, ZERO) for quantity in quantities], TINY)
     for line, value, share in zip(group.lines, values, shares, strict=True):
         line.rate, line.origin = rate, _origin(group)
@@ -99,7 +98,6 @@ def settle_unmetered(group: Group, rate: Decimal | None, origin: str) -> None:
         if rate is None or line.quantity is None:
             line.parts["price"] = line.amount
             continue
-        with localcontext(prec=60):
-            value = quantize(line.quantity * rate)
+        value = quantize(line.quantity * rate)
         line.parts["quantity"] = value
         line.parts["price"] = line.amount - value

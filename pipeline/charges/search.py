@@ -5,7 +5,7 @@ from decimal import Decimal, localcontext
 from typing import NamedTuple
 
 from pipeline.charges.alternatives import alternatives
-from pipeline.charges.line import ZERO, Cell, Line
+from pipeline.charges.line import DIGITS, ZERO, Cell, Line
 from pipeline.charges.matching import worth
 from pipeline.charges.tariffs import Tariffs
 from pipeline.money import quantize
@@ -92,13 +92,13 @@ class PriceSearch:
         if any(part.rate is None for part in unit.parts):
             return [], []
         expected = worth(unit.parts)
-        tried: dict[tuple[str, str], Candidate] = {}
+        tried: dict[tuple[str, Decimal], Candidate] = {}
         models = list(self._models.get(unit.provider, ()))
         for other in alternatives(self.tariffs, unit.provider, unit.parts, models, self.month):
             usd = _worth_at(unit.parts, [other.rate(part) for part in unit.parts])
             if usd is not None and usd != expected:
                 made = Candidate(other.effect, other.words, other.distance, usd, unit.amount - usd)
-                tried.setdefault((other.effect, other.words), made)
+                tried.setdefault((other.effect, usd), made)
         ranked = sorted(tried.values(), key=lambda c: (c.distance, abs(c.gap)))
         hits = [candidate for candidate in ranked if abs(candidate.gap) <= unit.tolerance]
         rest = [candidate for candidate in ranked if abs(candidate.gap) > unit.tolerance]
@@ -122,6 +122,6 @@ def decide(unit: Unit, hits: Sequence[Candidate], near: Sequence[Candidate]) -> 
 def _worth_at(parts: Sequence[Cell], rates: Sequence[Decimal | None]) -> Decimal | None:
     if any(rate is None for rate in rates):
         return None
-    with localcontext(prec=60):
+    with localcontext(prec=DIGITS):
         pairs = zip(parts, rates, strict=True)
         return quantize(sum((part.tokens * rate for part, rate in pairs if rate is not None), ZERO))

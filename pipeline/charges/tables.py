@@ -1,6 +1,6 @@
 """Lines and their reasons as rows of recon.charge and recon.price_effect, whole cents an invoice."""
 
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Any
 
 from pipeline.charges.bills import Bill
@@ -114,6 +114,5 @@ def _unit_price(line: Line) -> Decimal | None:
     """Dollars a token as billed, to twelve digits; null without tokens, or too large to be one."""
     if not line.quantity:
         return None
-    with localcontext(prec=60):
-        price = quantize(line.amount / line.quantity)
+    price = quantize(line.amount / line.quantity)
     return price if abs(price) < 10**24 else None

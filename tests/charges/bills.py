@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import polars as pl
@@ -83,6 +83,11 @@ def frame(rows: Sequence[Row]) -> pl.DataFrame:
 
 
 def assert_adds_up(found: Tied) -> None:
+    with localcontext(prec=60):
+        _adds_up(found)
+
+
+def _adds_up(found: Tied) -> None:
     """Every line is the sum of its parts, its price of its effects, and the lines are the components."""
     parts = [name for name in found.charges.columns if name.endswith("_usd") and name != "billed_usd"]
     effects: dict[Any, Decimal] = {}
