@@ -35,10 +35,10 @@ def of_invoice(charges: pl.DataFrame, invoice: str) -> pl.DataFrame:
 
 
 def differing(rows: pl.DataFrame, limit: int) -> list[tuple[str, ...]]:
-    """Return the lines whose billed is not the expected, the largest difference first, as cells of a table."""
+    """Return the lines whose billed is not the expected, the largest difference first, as cells."""
     size = (pl.col("billed_usd") - pl.col("expected_usd").fill_null(0)).abs()
     shown = rows.filter(size > 0).sort(size, -pl.col("line_number"), descending=True).head(limit)
-    found = []
+    found: list[tuple[str, ...]] = []
     for row in shown.iter_rows(named=True):
         words = [str(row[name]) for name in ("model", "token_kind", "line_item") if row[name]]
         parts = [(name, row[f"{name}_usd"]) for name in CHARGE_PARTS[1:]]
