@@ -70,13 +70,15 @@ def bill(
 
     The inputs are raw.cost, raw.invoice and raw.file. An invoice belongs to the month in which its period
     starts. Dollars of other currencies take `settings.exchange_rates`, else the rate that the invoice
-    states; without a rate they are null. A voided invoice charges nothing.
+    states; without a rate they are null. A voided invoice charges nothing, and credit that is bought is no
+    charge of the month.
     """
     costs, cost_findings = cost_lines(cost, files, month)
     current = latest_invoices(invoices, files)
     starts = pl.col("period_start_on").is_between(month.first_day, month.next.first_day, closed="left")
     lines = current.rows.filter(starts)
-    charges = _in_core_words(pl.concat([_from_costs(costs), _from_invoices(lines)]), settings)
+    charging = lines.filter(pl.col("category") != "prepayment")
+    charges = _in_core_words(pl.concat([_from_costs(costs), _from_invoices(charging)]), settings)
     billed = (
         charges.with_columns(
             pl.when(pl.col("token_kind").is_in(TOKEN_KINDS)).then("token_kind"), month=pl.lit(str(month))

@@ -12,7 +12,9 @@ from pipeline.anatomy import anatomy
 from pipeline.bills import Bills, bill
 from pipeline.calls import Calls
 from pipeline.cause import Cause
+from pipeline.charges.arrivals import Arrivals
 from pipeline.charges.cells import by_day, search_of
+from pipeline.charges.ledgers import ledgers
 from pipeline.charges.price_findings import price_findings
 from pipeline.charges.search import PriceSearch
 from pipeline.metering.unit_findings import unit_errors
@@ -65,6 +67,8 @@ def month_tables(
     parts = _Parts(calls, meters, bills, result, learned)
     search = search_of(settings, registries.providers, month, meters.metered, bills.billed)
     tables = _facts(parts, month) | _money(parts, rates, month, search)
+    arrivals = Arrivals(raw["raw.invoice"], raw["raw.file"], settings, month)
+    tables |= ledgers(raw, by_day(meters.metered, rates), tables["recon.tieout"], arrivals)
     tables["recon.anatomy"] = anatomy(calls.calls, month, settings, registries.providers)
     units = unit_errors(bills.billed, meters.metered, settings, registries.providers, month)
     tables["recon.finding"] = pl.concat([tables["recon.finding"], units])

@@ -3,7 +3,7 @@
 import polars as pl
 
 from schemas.parts import Monthly
-from schemas.types import PRICE_EFFECTS, Quantity, Usd, column, maybe
+from schemas.types import PRICE_EFFECTS, Quantity, Tokens, Usd, column, maybe
 
 
 class _BilledLine(Monthly):
@@ -70,3 +70,44 @@ class PriceEffect(_BilledLine):
         """See Closed."""
 
         name = "recon.price_effect"
+
+
+class Accrual(Monthly):
+    """One row per account and entry: usage without an invoice, its reversal, and the late invoice."""
+
+    provider: str = column("Slug of the provider.")
+    account: str = column("Provider account.")
+    entry: str = column(
+        "accrual in the month of usage; reversal and invoice in the month in which the invoice came.",
+        isin=["accrual", "reversal", "invoice"],
+    )
+    for_month: str = column("Month of the usage, as YYYY-MM.", str_matches=r"^\d{4}-\d{2}$")
+    invoice_id: str = maybe("The invoice that came late; null on the other entries.")
+    usd: Usd = column("Amount in US dollars: a reversal is the accrual with the other sign.")
+    unpriced_tokens: Tokens = maybe("Tokens that are left out because nobody knows their price.")
+    reason: str = column("Why the entry is there.")
+
+    class Config:
+        """See Closed."""
+
+        name = "recon.accrual"
+        unique = ["month", "provider", "account", "entry", "for_month", "invoice_id"]
+
+
+class Prepaid(Monthly):
+    """One row per grant of credit and entry: what was bought or given, and what the month drew from it."""
+
+    provider: str = column("Slug of the provider.")
+    account: str = column("Provider account.")
+    grant_id: str = column("Name of the grant, else the invoice that bought it.")
+    entry: str = column(
+        "granted, drawn, or overdrawn for usage beyond all grants.", isin=["granted", "drawn", "overdrawn"]
+    )
+    usd: Usd = column("Amount in US dollars: what is drawn is negative.")
+    balance_usd: Usd = column("Balance of the grant after the entry.")
+    reason: str = column("Which line or bill it is.")
+
+    class Config:
+        """See Closed."""
+
+        name = "recon.prepaid"

@@ -209,8 +209,9 @@ class Invoice(_Raw):
     total: Amount = column("Total of the invoice, tax and credits included.")
     category: str = column(
         "What the line is.",
-        isin=["usage", "fee", "minimum", "credit", "discount", "tax", "rounding", "adjustment"],
+        isin=["usage", "fee", "minimum", "credit", "discount", "tax", "rounding", "adjustment", "prepayment"],
     )
+    grant_id: str = maybe("Grant of credit that the line buys or draws from.")
     description: str = maybe("Text of the line.")
     model: str = maybe("Model, where the line names one.")
     token_kind: str = maybe("Token kind, where the line names one.")

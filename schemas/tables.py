@@ -91,6 +91,8 @@ TABLES: tuple[Table, ...] = (
         exported="charges",
         export_without=("file_id",),
     ),
+    Table(charges.Accrual, reads=("core.metered", "recon.tieout", "raw.invoice"), exported="accruals"),
+    Table(charges.Prepaid, reads=("recon.tieout", "core.billed", "raw.invoice"), exported="prepaid"),
     Table(charges.PriceEffect, reads=("recon.charge",), exported="price_effects"),
     Table(recon.Anatomy, reads=("core.call",), exported="anatomy"),
     Table(

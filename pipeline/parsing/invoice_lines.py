@@ -27,7 +27,17 @@ HEADER = (
     "credits",
     "tax",
 )
-CATEGORIES = ("usage", "fee", "minimum", "credit", "discount", "tax", "rounding", "adjustment")
+CATEGORIES = (
+    "usage",
+    "fee",
+    "minimum",
+    "credit",
+    "discount",
+    "tax",
+    "rounding",
+    "adjustment",
+    "prepayment",
+)
 STATUSES = ("Open", "Issued", "Voided")
 MONEY_OFF = ("credit", "discount")
 
@@ -37,6 +47,8 @@ _PLURALS = {
     "discounts": "discount",
     "taxes": "tax",
     "minimums": "minimum",
+    "prepayments": "prepayment",
+    "top_up": "prepayment",
 }
 _KINDS = {
     "input": "input_uncached",
@@ -134,6 +146,7 @@ def line_row(line: Any) -> dict[str, Any]:
     quantity = line.get("quantity")
     return {
         "category": category,
+        "grant_id": _word(line, "grant_id"),
         "description": text(line, "description"),
         "model": text(line, "model"),
         "token_kind": _KINDS.get(word, word) if word else None,
