@@ -45,7 +45,7 @@ _CHARGE = (
     "amount",
     "currency",
     "cost_type",
-    "exchange_rate",
+    "stated_rate",
     "charge_class",
     "quantity_step",
     "file_id",
@@ -110,7 +110,7 @@ def _from_costs(rows: pl.DataFrame) -> pl.DataFrame:
         billed_on=local_day(pl.col("bucket_start_at")),
         quantity=pl.when(pl.col("token_kind").is_not_null()).then(in_tokens()).otherwise("quantity"),
         quantity_step=token_step(),
-        exchange_rate=pl.lit(None, _USD),
+        stated_rate=pl.lit(None, _USD),
         charge_class=pl.col("dimensions").str.json_path_match("$.charge_class"),
     ).select(_CHARGE)
 
@@ -122,6 +122,7 @@ def _from_invoices(lines: pl.DataFrame) -> pl.DataFrame:
         line_item="description",
         quantity=pl.when(pl.col("token_kind").is_not_null()).then(in_tokens()).otherwise("quantity"),
         quantity_step=token_step(),
+        stated_rate="exchange_rate",
         charge_class=pl.when(pl.col("reference_invoice_id").is_not_null()).then(pl.lit("Correction")),
         cost_type=pl.lit(None, pl.String),
     ).select(_CHARGE)
@@ -141,7 +142,7 @@ def _in_dollars(rows: pl.DataFrame, settings: Settings) -> tuple[pl.Series, pl.S
     """Dollars at the rate of the books, and at the one that the invoice states."""
     books = {"USD": Decimal(1), **{code.upper(): rate for code, rate in settings.exchange_rates.items()}}
     booked, stated = [], []
-    for amount, code, told in rows.select("amount", "currency", "exchange_rate").rows():
+    for amount, code, told in rows.select("amount", "currency", "stated_rate").rows():
         own = None if told is None or code == "USD" else quantize(amount * told)
         booked.append(
             own if code not in books else amount if code == "USD" else quantize(amount * books[code])

@@ -6,6 +6,7 @@ from typing import Any
 from pipeline.charges.bills import Bill, bills
 from pipeline.charges.line import ZERO, Cell, Line, Reason
 from pipeline.charges.matching import Group, matched, settle, settle_unmetered, worth
+from pipeline.charges.mistaken import taken_for
 from pipeline.charges.search import UNEXPLAINED, PriceSearch, Unit, Verdict
 from pipeline.charges.series import agreed
 from pipeline.money import TINY, quantize, split
@@ -33,6 +34,7 @@ def itemise(
             _settle_beside(line)
     usage = [line for bill in found for line in _usage(bill)]
     groups, rest = matched(usage, cells) if found and any(bill.is_bill for bill in found) else ([], [])
+    rest = taken_for(groups, rest)
     for group in groups:
         _settle(group, search)
     priced = [unit for group in groups for unit in units(group)]

@@ -144,3 +144,14 @@ def test_one_hour_writes_inside_a_line_of_a_model_are_named(tied: Tie) -> None:
     found = tied(metered, [line(amount, model=SONNET)])
     assert effects_of(found) == {"wrong_kind": Decimal("-4.5")}
     assert found.effects["reason"][0] == "the rate of cache_write_5m for cache_write_1h"
+
+
+@pytest.mark.parametrize("is_counted", [True, False])
+def test_tokens_of_one_kind_on_the_line_of_another_are_named(tied: Tie, is_counted: bool) -> None:
+    # 200,000 writes for 5 minutes and 800,000 for an hour, all on the line of the first: 800,000 times 2.25.
+    metered = meter({"cache_write_5m": 200_000, "cache_write_1h": 800_000}, days=2)
+    rows = daily("cache_write_5m", lambda _: Decimal("3.75"), 1_000_000, days=2)
+    found = tied(metered, rows if is_counted else [row | {"quantity": None} for row in rows])
+    assert effects_of(found) == {"wrong_kind": 2 * Decimal("0.8") * Decimal("-2.25")}
+    assert found.effects["reason"][0] == "the rate of cache_write_5m for cache_write_1h"
+    assert part(found, "quantity") == 0
