@@ -17,7 +17,7 @@ from pipeline.metering.bill_findings import (
 from pipeline.metering.cost_lines import cost_lines
 from pipeline.metering.quantities import in_tokens, token_step
 from pipeline.metering.restatement import latest_invoices
-from pipeline.metering.voided import voided
+from pipeline.metering.voided import prepayments, voided
 from pipeline.metering.zones import local_day
 from pipeline.models import with_model, with_tier
 from pipeline.money import quantize
@@ -95,6 +95,7 @@ def bill(
         without_detail(billed, month),
         not_llm(cost, month),
         voided(invoices, files, month),
+        prepayments(lines, month),
     ]
     return Bills(billed, _unmapped(charges, month), assemble(findings))
 

@@ -1,4 +1,4 @@
-"""Invoices that their issuer took back: they charge nothing, and are told."""
+"""What charges nothing of a month, and is told: invoices that were taken back, and credit that is bought."""
 
 import polars as pl
 
@@ -28,5 +28,28 @@ def voided(invoices: pl.DataFrame, files: pl.DataFrame, month: Month) -> pl.Data
                 account=account,
             )
             for provider, account, invoice_id, currency, total in rows.rows()
+        ]
+    )
+
+
+def prepayments(lines: pl.DataFrame, month: Month) -> pl.DataFrame:
+    """Return a finding per invoice that buys credit, whether its dollars are known or not."""
+    key = ["provider", "account", "invoice_id", "currency"]
+    bought = (
+        lines.filter(pl.col("category") == "prepayment").group_by(key).agg(pl.col("amount").sum()).sort(key)
+    )
+    return assemble(
+        [
+            finding(
+                str(month),
+                "prepayment",
+                "note",
+                f"Invoice {invoice_id} of {provider} account '{account}' buys credit of {amount:,.2f} "
+                f"{currency}: that is no charge of the month.",
+                "See prepaid.csv for what is drawn from it; another currency than US dollars needs a rate.",
+                provider=provider,
+                account=account,
+            )
+            for provider, account, invoice_id, currency, amount in bought.rows()
         ]
     )

@@ -107,6 +107,10 @@ def test_a_top_up_is_no_usage_and_what_is_used_is_drawn_from_the_oldest_grant(ta
     ]
     found = bill(NOTHING["raw.cost"], rows, NOTHING["raw.file"], Settings(), Month.parse("2026-10"))
     assert found.billed.is_empty()
+    assert found.findings["code"].to_list() == ["prepayment"]
+    assert (
+        "Invoice TOP-2 of anthropic account 'acme' buys credit of 20.00 USD" in found.findings["message"][0]
+    )
 
 
 def test_a_credit_that_names_its_grant_is_drawn_from_it_in_the_month_of_the_usage(table: Frame) -> None:
