@@ -13,6 +13,7 @@ import polars as pl
 from pipeline import settings
 from pipeline.calls import Calls, Context, combined, resolve_part
 from pipeline.causes import CAUSES
+from pipeline.charges.ledgers import EARLIER
 from pipeline.copies import copy_month
 from pipeline.edges import neighbours
 from pipeline.errors import BalanceError, StorageError, TallystickError
@@ -44,6 +45,8 @@ CHECKS = {
     "bridge_adds_up": ("recon.bridge", "The steps of every cell add up to its metered tokens."),
     "workloads_add_up": ("recon.anatomy", "Every billed call has one workload, with all of its tokens."),
     "tieout_adds_up": ("recon.tieout", "The components of every invoice add up to it, in whole cents."),
+    "charges_add_up": ("recon.charge", "The lines of every invoice add up to its components."),
+    "effects_add_up": ("recon.price_effect", "The effects on a line's price add up to it."),
     "teams_add_up": ("report.team", "The teams and pools together are billed what the invoices bill."),
 }
 """Conservation laws: name of the SQL file, table, sentence. A broken one stops the close."""
@@ -211,9 +214,14 @@ def _month(config: Settings, month: Month, warehouse: Warehouse, tell: Progress)
     calls = _calls(config, month, warehouse, raw)
     tell("reading spans", 1, 1)
     tell("explaining the drift", 0, 1)
-    tables = month_tables(config, month, raw, calls, Registries(CAUSES, PROVIDERS))
+    before = {name: _before(warehouse, name, month) for name in EARLIER}
+    tables = month_tables(config, month, raw | before, calls, Registries(CAUSES, PROVIDERS))
     tell("explaining the drift", 1, 1)
     return tables
+
+
+def _before(warehouse: Warehouse, name: str, month: Month) -> pl.DataFrame:
+    return warehouse.read(BY_NAME[name], "month < $month", month=str(month))
 
 
 def _raw(warehouse: Warehouse) -> dict[str, pl.DataFrame]:

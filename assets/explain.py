@@ -1,5 +1,6 @@
 """`tallystick explain`: the rows behind a team's figures, from the published tables of a month."""
 
+from decimal import Decimal
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
@@ -11,10 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from assets import explain_invoice as invoices
 from assets.close import load_settings
 from pipeline.causes import CAUSES
 from pipeline.errors import ConfigError, TallystickError
 from pipeline.period import Month
+from pipeline.settings import Settings
 from reports import format as fmt
 from reports.bridge import SUMS
 from reports.reasons import reason
@@ -28,16 +31,30 @@ _PLACE = ("provider", "account", "model", "service", "feature")
 
 def explain(  # noqa: PLR0913, PLR0915, PLR0917 - one parameter an option
     month: Annotated[str, typer.Argument(help="The month, as YYYY-MM.")],
-    team: Annotated[str, typer.Option(help="The team or pool.")],
+    team: Annotated[str | None, typer.Option(help="The team or pool.")] = None,
     cause: Annotated[str | None, typer.Option(help="One step of its bridge, down to the spans.")] = None,
+    invoice: Annotated[
+        str | None, typer.Option(help="An invoice, or an account that awaits one, line by line.")
+    ] = None,
+    line: Annotated[int | None, typer.Option(min=1, help="One line of it, with the rates to try.")] = None,
     service: Annotated[str | None, typer.Option(help="Only bridge lines of this service.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows of evidence to show.")] = 20,
     config: Annotated[
         Path, typer.Option("--config", help="The configuration file.", envvar="TALLYSTICK_CONFIG")
     ] = Path("tallystick.toml"),
 ) -> None:
-    """Show the rows behind a team's figures, down to trace and span ids."""
-    folder = load_settings(config).output_folder / str(Month.parse(month))
+    """Show the rows behind a team's figures, down to trace and span ids, or the lines of an invoice."""
+    settings, when = load_settings(config), Month.parse(month)
+    folder = settings.output_folder / str(when)
+    if invoice is not None and team is None:
+        rows = invoices.of_invoice(_read(folder, "charges", month), invoice)
+        if line is None:
+            _invoice(rows, f"{fmt.label(invoice)}, {fmt.month_name(month)}", limit)
+        else:
+            _line(rows, line, settings, when, limit)
+        return
+    if team is None or invoice is not None:
+        raise ConfigError("Name either a team (--team) or an invoice (--invoice).")
     bridge = _known(_read(folder, "bridge", month), "team", team, f"{month} has no team")
     if service is not None:
         bridge = _known(bridge, "service", service, f"Team {team} has no service")
@@ -52,6 +69,31 @@ def explain(  # noqa: PLR0913, PLR0915, PLR0917 - one parameter an option
     _explain(_TEXTS[cause], lines, evidence, limit)
     _rates(folder, cause)
     _say(_tie(lines, evidence, service))
+
+
+def _invoice(rows: pl.DataFrame, title: str, limit: int) -> None:
+    table = _table(">line", "what", ">expected", ">billed", "made of")
+    found = invoices.differing(rows, limit)
+    for cells in found:
+        table.add_row(*_cells(*cells))
+    _show(table, f"{title}: the {len(found)} largest of {fmt.plural(rows.height, 'line')} that differ")
+    _say(f"Together {fmt.exact_usd(Decimal(rows['billed_usd'].sum()))}. One line in full: --line <number>")
+
+
+def _line(rows: pl.DataFrame, number: int, settings: Settings, month: Month, limit: int) -> None:
+    row = invoices.line_of(rows, number)
+    table = _table("", "")
+    for name, value in invoices.facts(row):
+        table.add_row(*_cells(name, value))
+    _show(table, f"Line {number}")
+    tried = invoices.tried(row, settings, month, limit)
+    if not tried:
+        _say(row["candidates"] or "No other rate was tried on it.")
+        return
+    table = _table("effect", "rate", ">makes", ">off by")
+    for candidate in tried:
+        table.add_row(*_cells(candidate.effect, candidate.words, f"{candidate.usd:f}", f"{candidate.gap:f}"))
+    _show(table, "Rates that were tried, the best first")
 
 
 def _read(folder: Path, name: str, month: str) -> pl.DataFrame:

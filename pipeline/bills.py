@@ -16,8 +16,9 @@ from pipeline.metering.bill_findings import (
     wrong_arithmetic,
 )
 from pipeline.metering.cost_lines import cost_lines
-from pipeline.metering.quantities import in_tokens
+from pipeline.metering.quantities import in_tokens, token_step
 from pipeline.metering.restatement import latest_invoices
+from pipeline.metering.voided import prepayments, voided
 from pipeline.metering.zones import local_day
 from pipeline.models import with_model, with_tier
 from pipeline.money import quantize
@@ -47,7 +48,14 @@ _CHARGE = (
     "currency",
     "cost_type",
     "priced_on",
+    "stated_rate",
+    "charge_class",
+    "quantity_step",
+    "file_id",
+    "line",
+    "position",
 )
+_ORDER = ("provider", "account", "origin", "invoice_id", "billed_on", "line", "position")
 
 
 class Bills(NamedTuple):
@@ -65,19 +73,21 @@ def bill(
 
     The inputs are raw.cost, raw.invoice and raw.file. An invoice belongs to the month in which its period
     starts. Dollars of other currencies take `settings.exchange_rates`, of the day of the charge or of the
-    invoice's issue, else of the month; without a rate they are null.
+    invoice's issue, else of the month, else the rate that the invoice states; without a rate they are null.
+    A voided invoice charges nothing, and credit that is bought is no charge of the month.
     """
     costs, cost_findings = cost_lines(cost, files, month)
     current = latest_invoices(invoices, files)
     starts = pl.col("period_start_on").is_between(month.first_day, month.next.first_day, closed="left")
     lines = current.rows.filter(starts)
-    charges = _in_core_words(pl.concat([_from_costs(costs), _from_invoices(lines)]), settings, month)
+    charging = lines.filter(pl.col("category") != "prepayment")
+    charges = _in_core_words(pl.concat([_from_costs(costs), _from_invoices(charging)]), settings, month)
     billed = (
         charges.with_columns(
             pl.when(pl.col("token_kind").is_in(TOKEN_KINDS)).then("token_kind"), month=pl.lit(str(month))
         )
         .select(Billed.empty().columns)
-        .sort(pl.all())
+        .sort(*_ORDER, pl.exclude(_ORDER))
     )
     findings = [
         cost_findings,
@@ -87,6 +97,8 @@ def bill(
         wrong_arithmetic(billed, month),
         without_detail(billed, month),
         not_llm(cost, month),
+        voided(invoices, files, month),
+        prepayments(lines, month),
     ]
     return Bills(billed, _unmapped(charges, month), assemble(findings))
 
@@ -102,6 +114,9 @@ def _from_costs(rows: pl.DataFrame) -> pl.DataFrame:
         billed_on=local_day(pl.col("bucket_start_at")),
         quantity=pl.when(pl.col("token_kind").is_not_null()).then(in_tokens()).otherwise("quantity"),
         priced_on=local_day(pl.col("bucket_start_at")),
+        quantity_step=token_step(),
+        stated_rate=pl.lit(None, _USD),
+        charge_class=pl.col("dimensions").str.json_path_match("$.charge_class"),
     ).select(_CHARGE)
 
 
@@ -112,6 +127,9 @@ def _from_invoices(lines: pl.DataFrame) -> pl.DataFrame:
         priced_on="issued_on",
         line_item="description",
         quantity=pl.when(pl.col("token_kind").is_not_null()).then(in_tokens()).otherwise("quantity"),
+        quantity_step=token_step(),
+        stated_rate="exchange_rate",
+        charge_class=pl.when(pl.col("reference_invoice_id").is_not_null()).then(pl.lit("Correction")),
         cost_type=pl.lit(None, pl.String),
     ).select(_CHARGE)
 
@@ -127,7 +145,10 @@ def _in_core_words(charges: pl.DataFrame, settings: Settings, month: Month) -> p
 
 
 def _in_dollars(rows: pl.DataFrame, settings: Settings, month: Month) -> list[pl.Series]:
-    """Dollars of each amount, the rate that made them, and who states it; null where nobody does."""
+    """Dollars of each amount at the rate of the books, that rate and who states it; and at the invoice's own.
+
+    Where the books know no rate, the invoice's own is taken; null where nobody states one.
+    """
     times = rows.select("currency", "priced_on")
     rates = {
         (currency, day): _DOLLAR
@@ -135,7 +156,10 @@ def _in_dollars(rows: pl.DataFrame, settings: Settings, month: Month) -> list[pl
         else exchange_rate(settings.exchange_rates, currency, day, month)
         for currency, day in times.unique().rows()
     }
-    found = [rates[time] for time in times.rows()]
+    told = rows.select("amount", "currency", "stated_rate").rows()
+    stated = [None if rate is None or code == "USD" else rate for _, code, rate in told]
+    own = [None if rate is None else quantize(row[0] * rate) for row, rate in zip(told, stated, strict=True)]
+    found = [rates[time] or _of_invoice(rate) for time, rate in zip(times.rows(), stated, strict=True)]
     pairs = list(zip(rows["amount"].to_list(), found, strict=True))
     dollars = [None if rate is None else quantize(amount * rate.usd) for amount, rate in pairs]
     others = [None if rate is _DOLLAR else rate for rate in found]
@@ -143,7 +167,12 @@ def _in_dollars(rows: pl.DataFrame, settings: Settings, month: Month) -> list[pl
         pl.Series("amount_usd", dollars, dtype=_USD),
         pl.Series("exchange_rate", [rate and rate.usd for rate in others], dtype=_USD),
         pl.Series("exchange_rate_source", [rate and rate.source for rate in others], dtype=pl.String),
+        pl.Series("stated_usd", own, dtype=_USD),
     ]
+
+
+def _of_invoice(rate: Decimal | None) -> ExchangeRate | None:
+    return None if rate is None else ExchangeRate(currency="XXX", usd=rate, source="the invoice")
 
 
 def _unmapped(charges: pl.DataFrame, month: Month) -> pl.DataFrame:

@@ -10,7 +10,7 @@ TINY = Decimal("0.000000000001")
 
 def quantize(amount: Decimal, unit: Decimal = TINY) -> Decimal:
     """Return the amount as a whole number of units, half to even."""
-    with localcontext(prec=50):
+    with localcontext(prec=60):
         return amount.quantize(unit, rounding=ROUND_HALF_EVEN)
 
 

@@ -12,13 +12,17 @@ from pipeline.anatomy import anatomy
 from pipeline.bills import Bills, bill
 from pipeline.calls import Calls
 from pipeline.cause import Cause
+from pipeline.charges.arrivals import Arrivals
+from pipeline.charges.cells import by_day, search_of
+from pipeline.charges.ledgers import ledgers
+from pipeline.charges.price_findings import price_findings
 from pipeline.metering.unit_findings import unit_errors
 from pipeline.meters import Meters, meter
 from pipeline.narrowing import narrowed
 from pipeline.period import Month
 from pipeline.pricing import RateCard
 from pipeline.provider import Provider
-from pipeline.rates.dollars import priced
+from pipeline.rates.dollars import Priced, priced
 from pipeline.rates.floors import Standing, lapses_of, standings
 from pipeline.rates.rate_findings import rate_findings
 from pipeline.rates.volumes import MeteredVolumes
@@ -65,7 +69,11 @@ def month_tables(
     result = explain_drift(calls, meters, str(month), drift_rules(settings, registries))
     card, floors = rate_card(settings, month, raw, meters, registries.providers)
     parts = _Parts(calls, meters, bills, result, learned, card, floors)
-    tables = _facts(parts, month) | _money(parts, month)
+    money = priced(result.bridge, meters.served, month, card)
+    daily = by_day(money.days, money.rates)
+    tables = _facts(parts, month) | _money(parts, month, money, daily)
+    arrivals = Arrivals(raw["raw.invoice"], raw["raw.file"], settings, month)
+    tables |= ledgers(raw, daily, tables["recon.tieout"], arrivals)
     tables["recon.anatomy"] = anatomy(calls.calls, month, settings, card)
     units = unit_errors(bills.billed, meters.metered, card, month)
     tables["recon.finding"] = pl.concat([tables["recon.finding"], units])
@@ -119,15 +127,19 @@ def rate_card(
     return RateCard(settings, providers, lapses_of(floors)), floors
 
 
-def _money(parts: _Parts, month: Month) -> dict[str, pl.DataFrame]:
-    money = priced(parts.result.bridge, parts.meters.served, month, parts.card)
-    tied = tie_out(money.metered, parts.bills.billed, str(month))
+def _money(parts: _Parts, month: Month, money: Priced, daily: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    search = search_of(parts.card, month, parts.meters.metered, parts.bills.billed)
+    tied = tie_out(daily, parts.bills.billed, str(month), search)
     found = rate_findings(month, parts.card, parts.floors, money, parts.calls.calls)
     return {
         "recon.expected_rate": money.rates,
         "recon.bridge": money.bridge,
         "recon.tieout": tied.tieout,
-        "recon.finding": pl.concat([tied.findings, found]),
+        "recon.charge": tied.charges,
+        "recon.price_effect": tied.effects,
+        "recon.finding": pl.concat(
+            [tied.findings, price_findings(str(month), tied.charges, tied.effects), found]
+        ),
         "report.team": teams(money.bridge, tied.tieout, parts.calls.calls, str(month)),
     }
 

@@ -71,6 +71,10 @@ class RateCard:
         """Return the list price of a day: the configuration's, else that of genai-prices."""
         if (price := self._price(sku, day)) is not None:
             return Listed(quantize(price.usd_per_million / 1_000_000), "configuration")
+        return self.public_price(sku, day)
+
+    def public_price(self, sku: Sku, day: date) -> Listed:
+        """Return the list price of genai-prices of a day, whatever the configuration says."""
         provider = self.providers.get(sku.provider)
         if provider is None or provider.prices_id is None:
             return Listed(None, f"no price list knows provider {sku.provider}")

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from schemas.parts import Leaves, Monthly
+from schemas.parts import Leaves, Monthly, Placed
 from schemas.types import Amount, Instant, Quantity, Tokens, Usd, column, maybe
 
 
@@ -85,9 +85,7 @@ class Call(_Owned):
         isin=["full", "read_only", "lumped_writes", "none"],
     )
     reasoning_tokens: Tokens = maybe("Reasoning tokens: a memo inside output.")
-    compaction_input_tokens: Tokens = maybe(
-        "Input of compaction iterations; few dialects count it above as well."
-    )
+    compaction_input_tokens: Tokens = maybe("Input of compaction iterations; rarely counted above too.")
     compaction_output_tokens: Tokens = maybe(
         "Output of compaction iterations; few dialects count it above as well."
     )
@@ -204,7 +202,7 @@ class Coverage(Monthly):
         unique = ["month", "provider", "account", "endpoint", "bucket_start_at"]
 
 
-class Billed(Monthly):
+class Billed(Placed):
     """One row per line of a cost export or an invoice, in the words of the tie-out."""
 
     provider: str = column("Slug of the provider.")
@@ -220,11 +218,12 @@ class Billed(Monthly):
     quantity: Quantity = maybe("Billed quantity in tokens for token lines, else in the line's unit.")
     amount: Amount = column("Amount in the currency of the line.")
     currency: str = column("ISO 4217 code.")
-    amount_usd: Usd = maybe("Amount in US dollars; null while the exchange rate is not known.")
-    exchange_rate: Usd = maybe(
-        "US dollars for one unit of the currency; null in dollars and where not known."
-    )
+    amount_usd: Usd = maybe("Amount in US dollars of the books; null while the exchange rate is not known.")
+    exchange_rate: Usd = maybe("US dollars for one unit; null in dollars and where not known.")
     exchange_rate_source: str = maybe("Who states that rate.")
+    stated_usd: Usd = maybe("Amount at the rate that the invoice states, where it does.")
+    charge_class: str = maybe("Correction where the line corrects an earlier bill, after FOCUS.")
+    quantity_step: Quantity = maybe("Smallest step in which the export counts tokens; null on other lines.")
 
     class Config:
         """See Closed."""

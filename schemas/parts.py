@@ -1,6 +1,7 @@
 """What several contracts are made of: a month, and token counts in disjoint leaves."""
 
 import pandera.polars as pa
+import polars as pl
 
 from schemas.types import Tokens, column, maybe
 
@@ -19,6 +20,14 @@ class Monthly(Closed):
     """Every row belongs to one month."""
 
     month: str = column("Month as YYYY-MM.", str_matches=r"^\d{4}-\d{2}$")
+
+
+class Placed(Monthly):
+    """Every row stands in a file."""
+
+    file_id: str = column("File of the line.")
+    line: pl.Int64 = column("Line of the file.")
+    position: pl.Int64 = column("Position within that line.")
 
 
 class Leaves(Closed):

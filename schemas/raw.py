@@ -200,14 +200,18 @@ class Invoice(_Raw):
     issuer: str = column("Name of the issuer as printed.")
     invoice_id: str = column("Number of the invoice.")
     issued_on: pl.Date = maybe("Date of issue.")
+    issue_status: str = maybe("Open, Issued or Voided, after FOCUS; null when not told.")
+    reference_invoice_id: str = maybe("The invoice that this one corrects or credits.")
+    exchange_rate: Amount = maybe("US dollars for one unit of the currency, as the invoice states.")
     period_start_on: pl.Date = column("First day billed.")
     period_end_on: pl.Date = column("First day no longer billed.")
     currency: str = column("ISO 4217 code, upper case.")
     total: Amount = column("Total of the invoice, tax and credits included.")
     category: str = column(
         "What the line is.",
-        isin=["usage", "fee", "minimum", "credit", "discount", "tax", "rounding", "adjustment"],
+        isin=["usage", "fee", "minimum", "credit", "discount", "tax", "rounding", "adjustment", "prepayment"],
     )
+    grant_id: str = maybe("Grant of credit that the line buys or draws from.")
     description: str = maybe("Text of the line.")
     model: str = maybe("Model, where the line names one.")
     token_kind: str = maybe("Token kind, where the line names one.")

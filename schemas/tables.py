@@ -6,7 +6,7 @@ from functools import cached_property
 import pandera.polars as pa
 import polars as pl
 
-from schemas import core, raw, recon, report
+from schemas import charges, core, raw, recon, report
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,15 @@ TABLES: tuple[Table, ...] = (
     Table(recon.LearnedRate, reads=("recon.claim", "recon.bucket"), exported="rates"),
     Table(recon.Bridge, reads=("recon.claim", "recon.bucket", "recon.expected_rate"), exported="bridge"),
     Table(recon.Tieout, reads=("core.billed", "core.metered", "recon.expected_rate"), exported="tieout"),
+    Table(
+        charges.Charge,
+        reads=("core.billed", "core.metered", "recon.expected_rate"),
+        exported="charges",
+        export_without=("file_id",),
+    ),
+    Table(charges.Accrual, reads=("core.metered", "recon.tieout", "raw.invoice"), exported="accruals"),
+    Table(charges.Prepaid, reads=("recon.tieout", "core.billed", "raw.invoice"), exported="prepaid"),
+    Table(charges.PriceEffect, reads=("recon.charge",), exported="price_effects"),
     Table(recon.Anatomy, reads=("core.call",), exported="anatomy"),
     Table(
         recon.Evidence,

@@ -84,6 +84,38 @@ COMPONENTS = (
 )
 """The components of the tie-out from metered to billed; the last is the sum of the others."""
 
+CHARGE_PARTS = (
+    "expected",
+    "quantity",
+    "price",
+    "fee",
+    "minimum",
+    "credit",
+    "discount",
+    "tax",
+    "currency",
+    "rounding",
+)
+"""What a billed line is made of, in the order of the components."""
+
+PRICE_EFFECTS = (
+    "list_change",
+    "contract_not_applied",
+    "lapsed_tier",
+    "wrong_kind",
+    "wrong_service_tier",
+    "wrong_model",
+    "long_context",
+    "geography",
+    "unit",
+    "not_charged",
+    "correction",
+    "unpriced",
+    "unexplained_price",
+    "rounding",
+)
+"""Why a line is billed at another price than expected; the last is what is smaller than a cent."""
+
 BASES = ("exact", "bounded", "estimated", "allocated")
 """How a figure is known."""
 

@@ -1,5 +1,7 @@
 """Quantities of bill lines in whole tokens."""
 
+from decimal import Decimal
+
 import polars as pl
 
 _TOKENS_PER_UNIT = {
@@ -32,3 +34,17 @@ def is_token_unit(word: str) -> bool:
 def in_tokens() -> pl.Expr:
     """The quantity in tokens, as a decimal; null when the unit is none of tokens."""
     return (pl.col("quantity") * tokens_per_unit().cast(pl.Decimal(38, 0))).cast(pl.Decimal(38, 12))
+
+
+def token_step() -> pl.Expr:
+    """The smallest step in tokens in which an export writes quantities of a unit, by the digits it uses.
+
+    Null on lines that count no tokens. One digit too few on every line cannot be told from round numbers.
+    """
+    digits = pl.col("quantity").cast(pl.String).str.split(".").list.get(1, null_on_oob=True)
+    used = digits.fill_null("").str.strip_chars_end("0").str.len_chars()
+    most = used.max().over("provider", "account", "quantity_unit")
+    steps = {count: Decimal(10) ** -count for count in range(13)}
+    step = most.replace_strict(steps, default=None, return_dtype=pl.Decimal(38, 12))
+    tokens = (step * tokens_per_unit().cast(pl.Decimal(38, 0))).cast(pl.Decimal(38, 12))
+    return pl.when(pl.col("token_kind").is_not_null() & pl.col("quantity").is_not_null()).then(tokens)

@@ -124,7 +124,10 @@ def has(*dimensions: str) -> pl.Expr:
 
 
 def latest_invoices(invoices: pl.DataFrame, files: pl.DataFrame) -> Latest:
-    """Keep each invoice from its latest file; `shrunk` lists those whose total changed, up or down."""
+    """Keep each invoice from its latest file; `shrunk` lists those whose total changed, up or down.
+
+    A voided invoice is left out: it charges nothing.
+    """
     order = pull_order(files, invoices.group_by("file_id").agg(reach=pl.col("period_end_on").max()))
     key = ["provider", "account", "invoice_id"]
     ranked = invoices.join(order, on="file_id", how="left")
@@ -139,4 +142,9 @@ def latest_invoices(invoices: pl.DataFrame, files: pl.DataFrame) -> Latest:
         .filter(pl.col("after") != pl.col("before"))
     )
     kept = ranked.filter(pl.col("pull") == pl.col("pull").max().over(key)).drop("pull")
-    return Latest(kept, changed.sort(key))
+    return Latest(kept.filter(~is_voided()), changed.sort(key))
+
+
+def is_voided() -> pl.Expr:
+    """Whether the issuer took an invoice back: InvoiceIssueStatus of FOCUS 1.4."""
+    return pl.col("issue_status").eq_missing("Voided")

@@ -19,12 +19,26 @@ HEADER = (
     "period_end",
     "currency",
     "issued_on",
+    "issue_status",
+    "reference_invoice_id",
+    "exchange_rate",
     "total",
     "subtotal",
     "credits",
     "tax",
 )
-CATEGORIES = ("usage", "fee", "minimum", "credit", "discount", "tax", "rounding", "adjustment")
+CATEGORIES = (
+    "usage",
+    "fee",
+    "minimum",
+    "credit",
+    "discount",
+    "tax",
+    "rounding",
+    "adjustment",
+    "prepayment",
+)
+STATUSES = ("Open", "Issued", "Voided")
 MONEY_OFF = ("credit", "discount")
 
 _PLURALS = {
@@ -33,6 +47,8 @@ _PLURALS = {
     "discounts": "discount",
     "taxes": "tax",
     "minimums": "minimum",
+    "prepayments": "prepayment",
+    "top_up": "prepayment",
 }
 _KINDS = {
     "input": "input_uncached",
@@ -60,6 +76,9 @@ def header(fields: Mapping[str, Any]) -> dict[str, Any]:
             "issuer": text(fields, "issuer") or text(fields, "provider") or "unknown",
             "invoice_id": invoice_id,
             "issued_on": day(fields["issued_on"], "issued_on") if fields.get("issued_on") else None,
+            "issue_status": _status(fields),
+            "reference_invoice_id": _word(fields, "reference_invoice_id"),
+            "exchange_rate": _exchange_rate(fields),
             "period_start_on": start,
             "period_end_on": end,
             "currency": currency(fields.get("currency")),
@@ -67,6 +86,26 @@ def header(fields: Mapping[str, Any]) -> dict[str, Any]:
         }
     except SourceError as error:
         raise SourceError(error.code, f"Invoice {shown(invoice_id)}: {error.reason}", error.advice) from None
+
+
+def _status(fields: Mapping[str, Any]) -> str | None:
+    status = text(fields, "issue_status")
+    if status is None:
+        return None
+    if status.capitalize() not in STATUSES:
+        reason = f"issue_status is {shown(status)}."
+        raise SourceError("unknown_status", reason, f"Use one of: {', '.join(STATUSES)}.")
+    return status.capitalize()
+
+
+def _exchange_rate(fields: Mapping[str, Any]) -> Decimal | None:
+    if fields.get("exchange_rate") in (None, ""):
+        return None
+    rate = money(fields["exchange_rate"], "exchange_rate")
+    if rate <= 0:
+        reason = f"exchange_rate is {shown(fields['exchange_rate'])}, not above zero."
+        raise SourceError("bad_amount", reason, "Write US dollars for one unit of the invoice's currency.")
+    return rate
 
 
 def _word(fields: Mapping[str, Any], name: str) -> str | None:
@@ -107,6 +146,7 @@ def line_row(line: Any) -> dict[str, Any]:
     quantity = line.get("quantity")
     return {
         "category": category,
+        "grant_id": _word(line, "grant_id"),
         "description": text(line, "description"),
         "model": text(line, "model"),
         "token_kind": _KINDS.get(word, word) if word else None,

@@ -139,3 +139,57 @@ def test_what_is_not_there_ends_with_two_and_what_is(folder: Path, words: tuple[
     assert done.returncode == 2
     assert told in " ".join(done.stderr.split())
     assert done.stdout == ""
+
+
+CHARGES = """
+line_number | origin  | category | model             | token_kind     | quantity | expected_unit_price | expected_usd | price_usd | tax_usd | billed_usd | line_item
+1           | invoice | usage    | claude-sonnet-4-6 | cache_write_1h | 1000000  | 0.000006            | 6            | -2.25     | 0       | 3.75       | [b]writes[/b]
+2           | invoice | tax      | null              | null           | null     | null                | 0            | 0         | 0.31    | 0.31       | Sales tax
+"""
+
+
+@pytest.fixture
+def invoiced(folder: Path, table: Callable[..., pl.DataFrame]) -> Path:
+    schema = BY_NAME["recon.charge"].schema
+    zero = {name: 0 for name in schema if name.endswith("_usd")}
+    place = {"month": "2026-10", "provider": "anthropic", "account": "acme", "invoice_id": "INV-1"}
+    rows = table(CHARGES, schema, **zero, **place, service_tier="all")
+    rows.drop("file_id").write_parquet(folder / "output" / "2026-10" / "charges.parquet")
+    return folder
+
+
+def test_an_invoice_is_shown_line_by_line_the_largest_difference_first(invoiced: Path) -> None:
+    found = explain(invoiced, "2026-10", "--invoice", "INV-1")
+    assert found.returncode == 0, found.stderr
+    rows = [line for line in found.stdout.splitlines() if line.strip()]
+    assert rows[0] == "INV-1, October 2026: the 2 largest of 2 lines that differ"
+    assert "[b]writes[/b]" in rows[2]
+    assert "price −$2.25" in rows[2]
+    assert "tax $0.31" in rows[3]
+    assert "Together $4.06." in found.stdout
+
+
+def test_a_line_is_shown_with_the_rates_that_make_its_amount(invoiced: Path) -> None:
+    found = explain(invoiced, "2026-10", "--invoice", "INV-1", "--line", "1")
+    assert found.returncode == 0, found.stderr
+    tried = found.stdout[found.stdout.index("Rates that were tried") :].splitlines()
+    assert tried[2].split() == [
+        *["wrong_kind", "the", "rate", "of", "cache_write_5m", "3.750000000000", "0.000000000000"]
+    ]
+    assert (
+        "No other rate was tried" in explain(invoiced, "2026-10", "--invoice", "INV-1", "--line", "2").stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--invoice", "INV-9"), "The month has no invoice 'INV-9'. Known: INV-1."),
+        (("--invoice", "INV-1", "--line", "3"), "It has lines 1 to 2, and no line 3."),
+        ((), "Name either a team (--team) or an invoice (--invoice)."),
+        (("--invoice", "INV-1", "--team", "ops"), "Name either a team (--team) or an invoice (--invoice)."),
+    ],
+)
+def test_what_is_not_there_is_said(invoiced: Path, words: tuple[str, ...], complaint: str) -> None:
+    found = explain(invoiced, "2026-10", *words)
+    assert (found.returncode, found.stderr.strip()) == (2, complaint)

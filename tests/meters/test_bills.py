@@ -182,8 +182,8 @@ def test_invoice_lines_become_charges_of_the_month_of_their_period(billed, invoi
     found = billed(invoices=lines)
 
     assert found.billed.select("invoice_id", "category", "line_item", "quantity", "amount_usd").rows() == [
-        ("A1", "credit", "as printed", None, Decimal(-2)),
         ("A1", "usage", "as printed", Decimal(1_500_000), Decimal(12)),
+        ("A1", "credit", "as printed", None, Decimal(-2)),
     ]
     assert found.findings.is_empty()
 

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME
+from schemas.types import COMPONENTS
 
 MONTH = "2026-10"
 CHECKS = sorted(
@@ -54,6 +55,9 @@ def plant(warehouse: Warehouse) -> Plant:
         "has_http_spans": False,
         "is_pool": False,
         "reason": "r",
+        "line_number": 1,
+        "origin": "invoice",
+        "effect": "unexplained_price",
         "source": "s",
         "uri": "u",
         "kind": "traces",
@@ -200,6 +204,73 @@ def test_a_billed_call_without_a_workload_is_named(warehouse: Warehouse, plant: 
     assert found.drop("provider", "account").rows() == [("blue", 0, 0, 0, 2), ("red", 2, 1, 7, 7)]
 
 
+def _tied(plant: Plant, invoice_id: str | None, **components: str) -> None:
+    """An invoice with these components; the others are zero."""
+    rows = [
+        {"invoice_id": invoice_id, "component": name, "usd": Decimal(components.get(name, 0))}
+        for name in COMPONENTS
+    ]
+    plant("recon.tieout", rows)
+
+
+def test_a_line_whose_parts_are_not_what_it_bills_is_named(warehouse: Warehouse, plant: Plant) -> None:
+    _tied(plant, "A", metered_at_expected_rate="9.99", tax="1.01", billed="11")
+    line = {"invoice_id": "A", "expected_usd": Decimal("9.99"), "billed_usd": Decimal("9.99")}
+    plant("recon.charge", [line])
+    tax = {"line_number": 2, "invoice_id": "A", "tax_usd": Decimal("1.01"), "billed_usd": Decimal("1.01")}
+    plant("recon.charge", [tax])
+    assert bad(warehouse, "charges_add_up").is_empty()
+
+    plant("recon.charge", [{**line, "account": "b", "quantity_usd": Decimal("0.01")}])
+    found = bad(warehouse, "charges_add_up").filter(component="line")
+    assert found.select("account", "line_number", "lines_usd", "wanted_usd").rows() == [
+        ("b", 1, Decimal(10), Decimal("9.99"))
+    ]
+
+
+@pytest.mark.parametrize("invoice_id", ["A", None])
+def test_a_component_that_the_lines_do_not_add_up_to_is_named(
+    warehouse: Warehouse, plant: Plant, invoice_id: str | None
+) -> None:
+    _tied(plant, invoice_id, credits="-3", billed="-3")
+    parts = {"credit_usd": Decimal(-2), "discount_usd": Decimal(-1), "billed_usd": Decimal(-3)}
+    plant("recon.charge", [{"invoice_id": invoice_id, **parts}])
+    assert bad(warehouse, "charges_add_up").is_empty()
+
+    moved = {"credit_usd": Decimal("0.01"), "fee_usd": Decimal("-0.01")}
+    plant("recon.charge", [{"invoice_id": invoice_id, "line_number": 2, **moved}])
+    found = bad(warehouse, "charges_add_up")
+    assert found.select("component", "lines_usd", "wanted_usd").rows() == [
+        ("credits", Decimal("-2.99"), Decimal(-3)),
+        ("fees", Decimal("-0.01"), Decimal(0)),
+    ]
+
+
+def test_an_invoice_without_lines_and_lines_without_an_invoice_are_named(
+    warehouse: Warehouse, plant: Plant
+) -> None:
+    _tied(plant, "A", tax="1", billed="1")
+    plant("recon.charge", [{"invoice_id": "B", "tax_usd": Decimal(1), "billed_usd": Decimal(1)}])
+    found = bad(warehouse, "charges_add_up")
+    assert found.select("invoice_id", "component").rows() == [
+        ("A", "billed"), ("A", "tax"), ("B", "billed"), ("B", "tax"),
+    ]  # fmt: skip
+
+
+def test_a_price_that_its_effects_do_not_add_up_to_is_named(warehouse: Warehouse, plant: Plant) -> None:
+    plant("recon.charge", [{"price_usd": Decimal(3)}, {"line_number": 2}])
+    plant("recon.price_effect", [{"usd": Decimal(2)}, {"effect": "unit", "usd": Decimal(1)}])
+    assert bad(warehouse, "effects_add_up").is_empty()
+
+    plant("recon.price_effect", [{"line_number": 2, "usd": Decimal("0.01")}])
+    plant("recon.charge", [{"line_number": 3, "price_usd": Decimal("0.02")}])
+    found = bad(warehouse, "effects_add_up")
+    assert found.select("line_number", "effects_usd", "price_usd").rows() == [
+        (2, Decimal("0.01"), Decimal(0)),
+        (3, Decimal(0), Decimal("0.02")),
+    ]
+
+
 @pytest.mark.parametrize("check", [name for name in CHECKS if name != "nothing_is_lost"])
 def test_other_months_are_not_looked_at(warehouse: Warehouse, plant: Plant, check: str) -> None:
     plant("recon.bridge", [{"step": "traced", "tokens": 5}])
@@ -207,5 +278,6 @@ def test_other_months_are_not_looked_at(warehouse: Warehouse, plant: Plant, chec
     plant("core.traced", [{"output_tokens": 3}])
     plant("recon.anatomy", [{"tokens": 3}])
     plant("recon.tieout", [{"component": "billed", "usd": Decimal(3)}])
-    assert bad(warehouse, check).height == 1
+    plant("recon.charge", [{"billed_usd": Decimal(3), "fee_usd": Decimal(2), "price_usd": Decimal(1)}])
+    assert not bad(warehouse, check).is_empty()
     assert bad(warehouse, check, "2026-09").is_empty()
