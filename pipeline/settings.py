@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pipeline.closing_settings import Closing
 from pipeline.errors import ConfigError
 from pipeline.keys import is_remote, parse
 from pipeline.landing_settings import Landing
@@ -223,6 +224,7 @@ class Settings(_Section):
     prices: tuple[Price, ...] = ()
     sampling: tuple[Sampling, ...] = ()
     anatomy: Anatomy = Anatomy()
+    closing: Closing = Closing()
     unbilled_services: tuple[str, ...] = ()
     """Globs of services whose calls nobody bills: they talk to a mock or a model of your own."""
     exchange_rates: dict[str, Decimal] = {}

@@ -16,7 +16,7 @@ from pipeline.period import Month
 from pipeline.settings import Settings
 from schemas.report import Close
 
-_INCOMPLETE = {
+INCOMPLETE = {
     "quarantine",
     "incomplete_export",
     "incomplete_cost_export",
@@ -95,6 +95,6 @@ def _tokens(bridge: pl.DataFrame, step: str) -> int:
 
 def _status(findings: pl.DataFrame) -> str:
     codes = set(findings["code"])
-    if codes & _INCOMPLETE:
+    if codes & INCOMPLETE:
         return "incomplete"
     return "preliminary" if "invoice_awaited" in codes else "complete"

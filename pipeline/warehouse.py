@@ -143,6 +143,10 @@ class Warehouse:
         frame = self.query(f"select {columns} from {table.name} where {where}", **parameters)  # noqa: S608
         return frame.cast(dict(table.schema))  # type: ignore[arg-type]
 
+    def count(self, table: Table, where: str = "true", **parameters: Any) -> int:
+        """Return how many rows of a table there are."""
+        return int(self.query(f"select count(*) as n from {table.name} where {where}", **parameters)["n"][0])  # noqa: S608
+
     def query(self, sql: str, **parameters: Any) -> pl.DataFrame:
         """Return the rows of a select; only the parameters that it names are bound."""
         named = {key: value for key, value in parameters.items() if re.search(rf"\${key}\b", sql)}

@@ -1,0 +1,106 @@
+"""`closing.json`: how a month was closed and the hashes of its files, readable without the warehouse.
+
+A published folder holds the versions before its own below `versions/`, each as it was published.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline.closing import Standing
+from pipeline.errors import TallystickError
+from schemas.tables import TABLES
+
+NAME = "closing.json"
+VERSIONS = "versions"
+LOCKED = tuple(
+    f"{table.exported}.{kind}" for table in TABLES if table.exported and not table.is_ledger
+    for kind in ("parquet", "csv")
+)  # fmt: skip
+"""Files whose bytes a lock records."""
+
+
+def results_hash(folder: Path) -> str:
+    """Return the hash over names and bytes of the tables of a month."""
+    lines = [f"{name} {_sha256(folder / name)}\n" for name in sorted(LOCKED)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def write(folder: Path, ledger: pl.DataFrame, inputs: pl.DataFrame, names: Iterable[str]) -> str:
+    """Write the manifest of a locked month into its folder; return its name."""
+    facts = {
+        "events": _events(ledger),
+        "inputs": inputs.select("kind", "uri", "file_id", "decoder").unique().sort(pl.all()).to_dicts(),
+        "files": [{"name": name, "sha256": _sha256(folder / name)} for name in sorted(names)],
+    }
+    text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
+    (folder / NAME).write_text(text, "utf-8", newline="\n")
+    return NAME
+
+
+def check(folder: Path, standing: Standing, month: str) -> None:
+    """Raise when the tables in a folder are not, byte for byte, those of the lock."""
+    if standing.lock is None or results_hash(folder) == standing.lock["results_hash"]:
+        return
+    raise TallystickError(
+        f"The published files of the locked month {month} were changed or lost, and what this version of "
+        "Tallystick writes is not byte for byte what was locked. Nothing was written. Bring the files back "
+        f'from a copy, or run `tallystick reopen {month} --why "..."` and lock the month again.'
+    )
+
+
+def intact(folder: Path, ledger: pl.DataFrame) -> tuple[str, ...] | None:
+    """Return the names of the published files when every one is as `closing.json` says; null else."""
+    try:
+        facts = json.loads((folder / NAME).read_text("utf-8"))
+        names = {item["name"]: item["sha256"] for item in facts["files"]}
+        if facts["events"] == _events(ledger) and all(_sha256(folder / n) == h for n, h in names.items()):
+            return (*sorted(names), NAME)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def keep_versions(target: Path, fresh: Path, standing: Standing) -> tuple[str, ...]:
+    """Copy earlier versions of a month into the folder that will replace it; return their files."""
+    if (target / VERSIONS).is_dir():
+        shutil.copytree(target / VERSIONS, fresh / VERSIONS)
+    number = _version(target)
+    is_another = number is not None and (not standing.is_locked or number < standing.version)
+    place = fresh / VERSIONS / str(number)
+    if is_another and not place.exists():
+        shutil.copytree(
+            target, place, ignore=lambda folder, names: [VERSIONS] if Path(folder) == target else []
+        )
+    found = (path for path in (fresh / VERSIONS).rglob("*") if path.is_file())
+    return tuple(sorted(str(path.relative_to(fresh)) for path in found))
+
+
+def _version(folder: Path) -> int | None:
+    """Return which locked version lies in a folder; null when none does."""
+    try:
+        events = json.loads((folder / NAME).read_text("utf-8"))["events"]
+        return max(int(item["locked_version"]) for item in events)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _events(ledger: pl.DataFrame) -> list[dict[str, Any]]:
+    rows = ledger.sort("locked_version", "recorded_at", "event").iter_rows(named=True)
+    return [_plain(row) for row in rows]
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    told = {**row, "recorded_at": f"{row['recorded_at']:%Y-%m-%dT%H:%M:%SZ}"}
+    if row["rules"] is not None:
+        told["rules"] = json.loads(row["rules"])
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
