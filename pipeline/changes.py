@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from pipeline.figures import KEYS
 from pipeline.findings import finding
 
 SHOWN = 8
@@ -79,22 +80,16 @@ def differing(then: Mapping[str, pl.DataFrame], now: Mapping[str, pl.DataFrame])
 
 def told(found: Changes) -> list[str]:
     """Return what would change, in lines: why first, then the largest figures."""
-    lines = [f"  {text}" for text in (*_shown(found.files, "files"), *_shown(found.rules, "rules"))]
-    order = pl.col("difference").abs()
-    rows = [
-        line
-        for dimension in ("invoice", "team", "bridge")
-        for line in _shown(
-            [
-                _figure(row)
-                for row in found.figures.filter(dimension=dimension)
-                .sort(pl.col("unit") == "tokens", order, pl.all(), descending=[False, True, *[False] * 10])
-                .iter_rows(named=True)
-            ],
-            f"figures of the {dimension}",
-        )
-    ]
-    return lines + [f"  {text}" for text in rows]
+    lines = [*_shown(found.files, "files"), *_shown(found.rules, "rules")]
+    for dimension in ("invoice", "team", "bridge"):
+        rows = sorted(found.figures.filter(dimension=dimension).iter_rows(named=True), key=_rank)
+        lines += _shown([_figure(row) for row in rows], f"figures of the {dimension}")
+    return [f"  {line}" for line in lines]
+
+
+def _rank(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Dollars before tokens, large before small."""
+    return (row["unit"] != "usd", -abs(row["difference"]), *(row[name] for name in KEYS))
 
 
 def _shown(lines: tuple[str, ...] | list[str], what: str) -> list[str]:
