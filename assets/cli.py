@@ -113,7 +113,8 @@ def land(
     with _Steps() as progress:
         summary = steps.land(settings, progress, source)
     _out.print(summary.text(), markup=False)
-    closing.tell_late(settings)
+    for line in summary.late:
+        _out.print(line, markup=False)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +13,12 @@ from assets.compute import Progress, computer, read_raw, resolve_calls
 from pipeline import closing_files, locking, settings
 from pipeline.calls import Calls
 from pipeline.causes import CAUSES
-from pipeline.changes import Changes
+from pipeline.changes import Changes, late_text
 from pipeline.closing import Person, standing
 from pipeline.copies import copy_month
 from pipeline.errors import BalanceError, StorageError, TallystickError
 from pipeline.exports import export_tables, recover, swap, write_texts
+from pipeline.findings import assemble
 from pipeline.landing import land as land_files
 from pipeline.landing_progress import LandingSummary
 from pipeline.meters import Meters, meter
@@ -118,7 +120,8 @@ def load_settings(path: Path | None = None) -> Settings:
 def land(config: Settings, progress: Progress | None = None, only: str | None = None) -> LandingSummary:
     """Bring what is new in the sources into the raw tables."""
     with Warehouse.open(config.warehouse_file) as warehouse:
-        return land_files(config, warehouse, only=only, progress=progress)
+        summary = land_files(config, warehouse, only=only, progress=progress)
+        return replace(summary, late=tuple(map(late_text, locking.late_files(warehouse).items())))
 
 
 def reconcile(
@@ -147,7 +150,7 @@ def _commit(config: Settings, month: Month, warehouse: Warehouse, tell: Progress
     compute = computer(config, warehouse, tell)
     tables = compute(month)
     late = locking.candidates(config, month, warehouse, compute)
-    tables["recon.finding"] = pl.concat([tables["recon.finding"], late])
+    tables["recon.finding"] = assemble([tables["recon.finding"], late])
     earlier = warehouse.read(BY_NAME["report.open_item"])
     items = open_items(month, tables["recon.finding"], earlier, config.closing)
     for name, frame in {**tables, "report.open_item": items}.items():

@@ -15,7 +15,6 @@ from pipeline import locking
 from pipeline.changes import Changes, told
 from pipeline.closing import Person, person
 from pipeline.period import Month
-from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
 
 _out = Console(highlight=False, soft_wrap=True)
@@ -106,15 +105,6 @@ def _compared(month: Month, found: Changes) -> Iterator[str]:
     yield "Nothing of it was changed. Closed now it would have other figures; what came, and by how much:"
     yield from told(found)
     yield f'If that is right: tallystick reopen {month} --why "..." and tallystick close {month} --lock'
-
-
-def tell_late(settings: Settings) -> None:
-    """Say which files touch a locked month and came or went since; nothing of it changes."""
-    with Warehouse.open(settings.warehouse_file) as warehouse:
-        late = locking.late_files(warehouse)
-    for month, files in late.items():
-        _say(f"{month} is locked and stays as it is. Late for it: {'; '.join(files[:3])}")
-        _say(f"  {len(files):,} in all. `tallystick close {month}` says what they would change.")
 
 
 def _say(*lines: str) -> None:

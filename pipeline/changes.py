@@ -9,6 +9,8 @@ import polars as pl
 
 from pipeline.figures import KEYS
 from pipeline.findings import finding
+from pipeline.period import Month
+from schemas.tables import BY_NAME
 
 SHOWN = 8
 _FACTS = {"tallystick_version": "Tallystick", "price_card": "price card"}
@@ -21,7 +23,7 @@ class Changes(NamedTuple):
     figures: pl.DataFrame
     """Keys, old, new and difference of every figure that would be another."""
     tables: tuple[str, ...]
-    """Tables with rows that would be others."""
+    """Published tables with rows that would be others."""
     files: tuple[str, ...]
     """Files of the month that came, went or are read otherwise since the lock, in words."""
     rules: tuple[str, ...]
@@ -69,13 +71,24 @@ def changed_files(then: pl.DataFrame, now: pl.DataFrame, of_month: pl.DataFrame)
     )
 
 
+def late_text(found: tuple[Month, tuple[str, ...]]) -> str:
+    """Return what to know of a locked month and its late files, on one line."""
+    month, files = found
+    more = f" and {len(files) - 3:,} more" if len(files) > 3 else ""
+    return (
+        f"{month} is locked and stays as it is. Late for it: {'; '.join(files[:3])}{more}. "
+        f"`tallystick close {month}` says what would change."
+    )
+
+
 def differing(then: Mapping[str, pl.DataFrame], now: Mapping[str, pl.DataFrame]) -> tuple[str, ...]:
-    """Return the names of the tables of `now` whose rows are not those of `then`, in whatever order."""
+    """Return the published names of the tables of `now` that have other rows `then`, whatever their order."""
 
     def ordered(frame: pl.DataFrame) -> pl.DataFrame:
         return frame.sort(pl.all(), nulls_last=True)
 
-    return tuple(sorted(name for name in now if not ordered(now[name]).equals(ordered(then[name]))))
+    others = (name for name in now if not ordered(now[name]).equals(ordered(then[name])))
+    return tuple(sorted(str(BY_NAME[name].exported) for name in others))
 
 
 def told(found: Changes) -> list[str]:

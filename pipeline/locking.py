@@ -30,8 +30,6 @@ _MARGIN = timedelta(days=2)
 _LEDGER = BY_NAME["report.closing"]
 _FIGURE = BY_NAME["report.locked_figure"]
 _FILE = BY_NAME["report.locked_file"]
-_OF_NOW = {"report.close", "report.open_item", "recon.finding"}
-"""Tables that tell of inputs and other months, or hold dates: no figures."""
 
 
 def month_standing(warehouse: Warehouse, month: Month) -> Standing:
@@ -91,7 +89,7 @@ def compared(settings: Settings, month: Month, warehouse: Warehouse, compute: Co
     fresh = compute(month)
     where = "month = $month and locked_version = $version"
     then = warehouse.read(_FIGURE, where, month=str(month), version=now.version)
-    names = tuple(name for name in fresh if name not in _OF_NOW)
+    names = tuple(name for name in fresh if BY_NAME[name].exported)
     tables = differing(read_month(warehouse, month, names), {name: fresh[name] for name in names})
     facts = hashes(settings, warehouse.read(BY_NAME["raw.file"]), fresh["recon.expected_rate"])
     gaps = differences(then, figures(fresh))
@@ -99,13 +97,11 @@ def compared(settings: Settings, month: Month, warehouse: Warehouse, compute: Co
 
 
 def candidates(settings: Settings, month: Month, warehouse: Warehouse, compute: Compute) -> pl.DataFrame:
-    """Return a finding of `month` for every other locked month whose figures late files would change."""
+    """Return a finding of `month` for every earlier locked month whose figures late files would change."""
     rows = [pl.DataFrame(schema=pl.Schema(Finding.empty().schema))]
     for other in late_files(warehouse):
-        if other == month:
-            continue
-        found = compared(settings, other, warehouse, compute)
-        if not found.is_none:
+        found = compared(settings, other, warehouse, compute) if other < month else None
+        if found and not found.is_none:
             rows.append(candidate(str(month), found))
     return pl.concat(rows)
 
