@@ -90,6 +90,8 @@ def close(
     configuration cannot be used.
     """
     settings, wanted = steps.load_settings(config), Month.parse(month)
+    if by is not None and not lock:
+        raise ConfigError("--by says who locks the month. Add --lock, or leave it out.")
     who = closing.lock_of(by) if lock else None
     with _Steps() as progress:
         published = steps.close_month(settings, wanted, progress, who)

@@ -197,6 +197,7 @@ def publish(config: Settings, month: Month) -> Published:
         if tables["report.close"].is_empty():
             raise TallystickError(f"Month {month} has not been closed. Run `tallystick close {month}` first.")
         recover(target)
+        closing_files.refuse_strangers(target, tables["report.closing"])
         now = standing(tables["report.closing"])
         files = closing_files.intact(target, tables["report.closing"]) if now.is_locked else None
         fresh = target.with_name(f".{month}.new")
@@ -225,7 +226,7 @@ def _written(config: Settings, tables: dict[str, pl.DataFrame], fresh: Path, tar
     now = standing(ledger)
     fresh.mkdir(parents=True)
     files = export_tables(tables, fresh)
-    closing_files.check(fresh, now, target.name)
+    closing_files.hold(fresh, target, now, target.name)
     files += write_texts(_pages(config, tables), fresh)
     files += closing_files.keep_versions(target, fresh, now)
     if now.is_locked:

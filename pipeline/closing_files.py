@@ -43,17 +43,44 @@ def write(folder: Path, ledger: pl.DataFrame, inputs: pl.DataFrame, names: Itera
     return NAME
 
 
-def check(folder: Path, standing: Standing, month: str) -> None:
-    """Raise when the tables in a folder are not, byte for byte, those of the lock."""
+def hold(fresh: Path, target: Path, standing: Standing, month: str) -> None:
+    """See to it that a new folder of a locked month has the bytes of the lock; those of the old one count.
+
+    Raises:
+        TallystickError: neither what was written now nor what was published has these bytes.
+    """
     if not standing.is_locked or standing.lock is None:
         return
-    if results_hash(folder) == standing.lock["results_hash"]:
-        return
-    raise TallystickError(
-        f"The published files of the locked month {month} were changed or lost, and what this version of "
-        "Tallystick writes is not byte for byte what was locked. Nothing was written. Bring the files back "
-        f'from a copy, or run `tallystick reopen {month} --why "..."` and lock the month again.'
-    )
+    wanted = standing.lock["results_hash"]
+    if results_hash(fresh) != wanted and _has(target, wanted):
+        for name in LOCKED:  # another version of a library writes the same rows in other bytes
+            shutil.copy(target / name, fresh / name)
+    if results_hash(fresh) != wanted:
+        raise TallystickError(
+            f"The published files of the locked month {month} were changed or lost, and what this version of "
+            "Tallystick writes is not byte for byte what was locked. Nothing was written. Bring the files "
+            f'back from a copy, or run `tallystick reopen {month} --why "..."` and lock the month again.'
+        )
+
+
+def _has(folder: Path, wanted: str) -> bool:
+    try:
+        return results_hash(folder) == wanted
+    except OSError:
+        return False
+
+
+def refuse_strangers(target: Path, ledger: pl.DataFrame) -> None:
+    """Raise when a folder holds a lock that the warehouse knows nothing of: it may not be replaced."""
+    known = _events(ledger)
+    unknown = [item for item in _written_events(target) if item not in known]
+    if unknown:
+        first = unknown[0]
+        raise TallystickError(
+            f"{target} holds version {first['locked_version']} of the month, {first['event']} on "
+            f"{first['recorded_at']}, and this warehouse does not know of it. Nothing was written. Bring the "
+            "warehouse back that locked it, or move the folder away and close again."
+        )
 
 
 def intact(folder: Path, ledger: pl.DataFrame) -> tuple[str, ...] | None:
@@ -85,11 +112,18 @@ def keep_versions(target: Path, fresh: Path, standing: Standing) -> tuple[str, .
 
 def _version(folder: Path) -> int | None:
     """Return which locked version lies in a folder; null when none does."""
+    return max((item["locked_version"] for item in _written_events(folder)), default=None)
+
+
+def _written_events(folder: Path) -> list[dict[str, Any]]:
+    """Return the events in the manifest of a folder; none where there is none that can be read."""
     try:
         events = json.loads((folder / NAME).read_text("utf-8"))["events"]
-        return max(int(item["locked_version"]) for item in events)
+        return [
+            item for item in events if int(item["locked_version"]) and item["event"] and item["recorded_at"]
+        ]
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return []
 
 
 def _events(ledger: pl.DataFrame) -> list[dict[str, Any]]:

@@ -179,7 +179,8 @@ class Warehouse:
             if present and present != wanted:
                 raise WarehouseError(
                     f"Table {table.name} of this warehouse was made by another version of Tallystick. "
-                    "Move the warehouse file away and land again: the sources hold all it was made from."
+                    "Move the warehouse file away and land again: the sources hold all it was made from but "
+                    "which months are locked. With locked months, keep it and use the version that made it."
                 )
             if not present:
                 columns = ", ".join(f"{name} {kind}" for name, kind in wanted)

@@ -16,10 +16,9 @@ pytestmark = pytest.mark.system
 TALLYSTICK = str(Path(sys.executable).with_name("tallystick"))
 ACCEPTED = '\n[[closing.resolutions]]\ncode = "quarantine"\nresolution = "accepted"\nwhy = "torn lines"\n'
 LOCK = ("close", "2026-10", "--lock", "--by", "Ann")
-KILLS = 10
 CHANCE = random.Random(5)  # noqa: S311
-MOMENTS = [(tenth + CHANCE.random()) / KILLS for tenth in range(KILLS)]
-"""Shares of the run time, one in each tenth."""
+MOMENTS = [0.2, 0.45, *(0.55 + (nth + CHANCE.random()) / 20 for nth in range(9))]
+"""Shares of the run time: most near its end, where the month is locked and published."""
 
 Hashes = dict[str, str]
 

@@ -14,7 +14,7 @@ import pytest
 from assets.close import Lock, Published, close_month, land, load_settings, publish
 from pipeline import locking
 from pipeline.closing import Person
-from pipeline.closing_files import LOCKED
+from pipeline.closing_files import LOCKED, hold
 from pipeline.errors import TallystickError
 from pipeline.period import Month
 from pipeline.warehouse import Warehouse
@@ -279,6 +279,7 @@ def test_open_items_hinder_the_lock_until_they_are_settled(folder: Path) -> None
     config = folder / "tallystick.toml"
     config.write_text(config.read_text("utf-8").replace(ACCEPTED, ""), "utf-8")
     warehouse_of(folder).unlink()
+    shutil.rmtree(folder / "output")
 
     published = close(folder, lock=True)
 
@@ -317,3 +318,32 @@ def test_a_month_that_is_not_locked_can_neither_be_reopened_nor_signed(folder: P
         ):
             with pytest.raises(TallystickError, match="is not locked"):
                 act()
+
+
+def test_a_warehouse_that_knows_nothing_of_a_lock_replaces_nothing(folder: Path) -> None:
+    before = bytes_of(folder / "output")
+    warehouse_of(folder).unlink()
+
+    with pytest.raises(TallystickError, match="does not know of it"):
+        close(folder)
+
+    assert bytes_of(folder / "output") == before
+
+
+def test_tables_of_the_lock_are_kept_when_they_would_be_written_otherwise_now(folder: Path) -> None:
+    root = folder / "output" / "2026-10"
+    with Warehouse.open(warehouse_of(folder)) as warehouse:
+        now = locking.month_standing(warehouse, OCTOBER)
+    fresh = Path(shutil.copytree(root, folder / "fresh"))
+    for name in LOCKED:
+        (fresh / name).write_bytes(b"other bytes")
+
+    hold(fresh, root, now, "2026-10")
+
+    assert {name: (fresh / name).read_bytes() for name in LOCKED} == {
+        name: (root / name).read_bytes() for name in LOCKED
+    }
+    (root / LOCKED[0]).write_bytes(b"damaged")
+    (fresh / LOCKED[0]).write_bytes(b"other bytes")
+    with pytest.raises(TallystickError, match="changed or lost"):
+        hold(fresh, root, now, "2026-10")
