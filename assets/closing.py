@@ -16,6 +16,7 @@ from pipeline.changes import Changes, told
 from pipeline.closing import Person, person
 from pipeline.period import Month
 from pipeline.warehouse import Warehouse
+from reports import format as fmt
 
 _out = Console(highlight=False, soft_wrap=True)
 
@@ -109,4 +110,4 @@ def _compared(month: Month, found: Changes) -> Iterator[str]:
 
 def _say(*lines: str) -> None:
     for line in lines:
-        _out.print(line, markup=False)
+        _out.print(fmt.label(line, 1000), markup=False)

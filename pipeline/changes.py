@@ -13,7 +13,6 @@ from pipeline.period import Month
 from schemas.tables import BY_NAME
 
 SHOWN = 8
-_FACTS = {"tallystick_version": "Tallystick", "price_card": "price card"}
 
 
 class Changes(NamedTuple):
@@ -35,24 +34,27 @@ class Changes(NamedTuple):
         return self.figures.is_empty()
 
     @property
+    def is_billed(self) -> bool:
+        """Whether an invoice, or what a team is billed, would change."""
+        return not self.figures.filter(pl.col("line") == "billed").is_empty()
+
+    @property
     def billed(self) -> Decimal:
         """By how much the bills would change, in US dollars."""
         found = self.figures.filter(dimension="invoice", line="billed")["difference"]
         return sum(found, Decimal(0))
 
 
-def changes(
-    lock: Mapping[str, Any], now: Mapping[str, str], figures: pl.DataFrame, files: tuple[str, ...],
-    tables: tuple[str, ...],
-) -> Changes:  # fmt: skip
-    """Return what would change: `lock` and `now` hold the hashes of then and now, `figures` what differs."""
+def changed_rules(lock: Mapping[str, Any], now: Mapping[str, str], rates: int) -> tuple[str, ...]:
+    """Return what of the rules is another now, in words; `rates` is how many expected rates are."""
     old, new = json.loads(lock["rules"]), json.loads(now["rules"])
     sections = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     words = [f"[{name}] of the configuration" for name in sections]
-    for name, what in _FACTS.items():
-        if lock[name] != now[name]:
-            words.append(f"{what}: {lock[name]} then, {now[name]} now")
-    return Changes(lock["month"], figures, tables, files, tuple(words))
+    if lock["tallystick_version"] != now["tallystick_version"]:
+        words.append(f"Tallystick: {lock['tallystick_version']} then, {now['tallystick_version']} now")
+    if rates:
+        words.append(f"{rates:,} of the expected rates: {lock['price_card']} then, {now['price_card']} now")
+    return tuple(words)
 
 
 def changed_files(then: pl.DataFrame, now: pl.DataFrame, of_month: pl.DataFrame) -> tuple[str, ...]:
@@ -69,6 +71,13 @@ def changed_files(then: pl.DataFrame, now: pl.DataFrame, of_month: pl.DataFrame)
         for what, frame in parts
         for uri, kind in frame.select("uri", "kind").unique().sort("uri", "kind").rows()
     )
+
+
+def changed_rates(then: pl.DataFrame, now: pl.DataFrame) -> int:
+    """Return how many rates of recon.expected_rate are in both and differ."""
+    key = ["provider", "model", "service_tier", "token_kind"]
+    both = then.join(now.select(*key, now="usd_per_token"), on=key)
+    return both.filter(pl.col("usd_per_token").ne_missing(pl.col("now"))).height
 
 
 def late_text(found: tuple[Month, tuple[str, ...]]) -> str:
@@ -127,7 +136,7 @@ def candidate(month: str, found: Changes) -> pl.DataFrame:
     """Return a finding of `month` about another month, which is locked and would be another now."""
     why = "; ".join(_shown([*found.files, *found.rules], "causes")[:4]) or "other months"
     return finding(
-        month, "restatement_candidate", "warning",
+        month, "restatement_candidate", "warning" if found.is_billed else "note",
         f"The locked month '{found.month}' would be billed {found.billed:+,.2f} USD, and "
         f"{found.figures.height:,} of its figures would be others, because of {why}. "
         "Nothing of it was changed.",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.changes import Changes, candidate, changed_files, changes, differing
+from pipeline.changes import Changes, candidate, changed_files, changed_rates, changed_rules, differing
 from pipeline.closing import Person, Standing, event, hashes, locked_files, locked_quarantine, standing
 from pipeline.closing_files import results_hash
 from pipeline.errors import TallystickError
@@ -27,6 +27,7 @@ Compute = Callable[[Month], Tables]
 _MARGIN = timedelta(days=2)
 """How far around a month its figures look."""
 
+_RATE = "recon.expected_rate"
 _LEDGER = BY_NAME["report.closing"]
 _FIGURE = BY_NAME["report.locked_figure"]
 _FILE = BY_NAME["report.locked_file"]
@@ -90,10 +91,12 @@ def compared(settings: Settings, month: Month, warehouse: Warehouse, compute: Co
     where = "month = $month and locked_version = $version"
     then = warehouse.read(_FIGURE, where, month=str(month), version=now.version)
     names = tuple(name for name in fresh if BY_NAME[name].exported)
-    tables = differing(read_month(warehouse, month, names), {name: fresh[name] for name in names})
-    facts = hashes(settings, warehouse.read(BY_NAME["raw.file"]), fresh["recon.expected_rate"])
-    gaps = differences(then, figures(fresh))
-    return changes(now.lock, facts, gaps, _late(warehouse, month), tables)
+    old = read_month(warehouse, month, (*names, _RATE))
+    tables = differing(old, {name: fresh[name] for name in names})
+    facts = hashes(settings, warehouse.read(BY_NAME["raw.file"]), fresh[_RATE])
+    gaps, rates = differences(then, figures(fresh)), changed_rates(old[_RATE], fresh[_RATE])
+    rules = changed_rules(now.lock, facts, rates)
+    return Changes(str(month), gaps, tables, _late(warehouse, month), rules)
 
 
 def candidates(settings: Settings, month: Month, warehouse: Warehouse, compute: Compute) -> pl.DataFrame:
@@ -118,7 +121,7 @@ def lock(
     """
     now = month_standing(warehouse, month)
     exported = (table.name for table in TABLES if table.exported)
-    tables = read_month(warehouse, month, (*exported, "report.close", "raw.file", "recon.expected_rate"))
+    tables = read_month(warehouse, month, (*exported, "report.close", "raw.file", _RATE))
     if now.is_locked:
         raise TallystickError(f"Month {month} is locked already, as version {now.version}.")
     if tables["report.close"].is_empty():
@@ -127,7 +130,7 @@ def lock(
         return hinders
     number = now.version + 1
     why = now.reopened["why"] if now.reopened else None
-    facts = hashes(settings, tables["raw.file"], tables["recon.expected_rate"])
+    facts = hashes(settings, tables["raw.file"], tables[_RATE])
     facts["close_id"] = tables["report.close"]["close_id"][0]
     facts["results_hash"] = _results(settings, month, tables)
     found = figures(tables)

@@ -68,6 +68,15 @@ def another_team(folder: Path) -> None:
     config.write_text(head + rule + rest, "utf-8")
 
 
+def another_price(folder: Path) -> None:
+    bridge = pl.read_parquet(folder / "output" / "2026-10" / "bridge.parquet")
+    named = bridge.filter(pl.col("tokens") > 0, pl.col("usd") > 0, service_tier="standard")
+    place = {name: named[name][0] for name in ("provider", "model", "token_kind")}
+    lines = [f'{name} = "{value}"' for name, value in (place | {"usd_per_million": "99"}).items()]
+    with (folder / "tallystick.toml").open("a") as config:
+        config.write("\n".join(["", "[[prices]]", *lines, ""]))
+
+
 @pytest.fixture(scope="session")
 def closed(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """October, closed and locked as version 1."""
@@ -141,6 +150,7 @@ def test_a_file_that_disappears_changes_nothing(folder: Path) -> None:
         (late_invoice, ("new: invoices/late.toml (invoice)",)),
         (changed_usage, ("new: anthropic/usage", "replaced or removed: anthropic/usage")),
         (another_team, ("[teams] of the configuration",)),
+        (another_price, ("[prices] of the configuration", "1 of the expected rates: genai-prices")),
     ],
 )
 def test_what_would_change_a_locked_month_is_told_and_changes_nothing(
