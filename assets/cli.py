@@ -98,7 +98,7 @@ def close(
     _show(published)
     if closing.tell(wanted, published):
         raise typer.Exit(1)
-    if "error" in set(published.findings["severity"]):
+    if published.errors:
         raise typer.Exit(1)
 
 

@@ -110,6 +110,8 @@ class Published(NamedTuple):
     """Of a month that was locked before: what closing it now would change."""
     hinders: tuple[str, ...] = ()
     """What kept the month from being locked."""
+    errors: int = 0
+    """Errors of the month that nobody has settled."""
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -217,6 +219,7 @@ def publish(config: Settings, month: Month) -> Published:
         copy,
         now.state,
         now.version,
+        errors=tables["report.open_item"].filter(severity="error", status="open", is_carried=False).height,
     )
 
 

@@ -160,3 +160,22 @@ def test_the_scheduled_job_leaves_a_locked_month_alone(folder: Path) -> None:
     assert bytes_of(folder / "output") == before
     assert any("2026-10 is locked and was left as it is" in line for line in told)
     assert any("new: invoices/late.toml (invoice)" in line for line in told)
+
+
+def test_an_error_that_was_accepted_neither_hinders_nor_ends_with_one(folder: Path) -> None:
+    config = folder / "tallystick.toml"
+    text = (
+        config.read_text("utf-8")
+        .replace('usd = "5"', 'usd = "0.01"')
+        .replace('percent = "3"', 'percent = "0.01"')
+    )
+    config.write_text(text, "utf-8")
+    (folder / "tallystick.duckdb").unlink()
+    shutil.rmtree(folder / "output")
+    code, said = run(folder, "close", "2026-10", "--lock")
+    assert (code, " unexplained_material: " in said) == (1, True)
+
+    config.write_text(text + ACCEPTED.replace("quarantine", "unexplained_material"), "utf-8")
+    code, said = run(folder, "close", "2026-10", "--lock")
+
+    assert (code, "2026-10 is closed, version 1." in said) == (0, True), said
