@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from assets import close as steps
-from assets import trials
+from assets import closing, trials
 from assets.close import Published
 from assets.explain import explain
 from pipeline import preflight
@@ -76,16 +76,29 @@ def _make_room(folder: Path) -> None:
 
 
 @app.command()
-def close(month: MonthArgument, config: ConfigOption = _CONFIG) -> None:
+def close(
+    month: MonthArgument,
+    lock: Annotated[
+        bool, typer.Option("--lock", help="Lock it: from then on nothing of it changes.")
+    ] = False,
+    by: closing.ByOption = None,
+    config: ConfigOption = _CONFIG,
+) -> None:
     """Land what is new, reconcile the month, attribute its drift and write the reports.
 
-    Ends with 0, with 1 when findings are above materiality, with 2 when the configuration cannot be used.
+    Ends with 0, with 1 when findings are above materiality or a locked month would change, with 2 when the
+    configuration cannot be used.
     """
-    settings = steps.load_settings(config)
+    settings, wanted = steps.load_settings(config), Month.parse(month)
+    if by is not None and not lock:
+        raise ConfigError("--by says who locks the month. Add --lock, or leave it out.")
+    who = closing.lock_of(by) if lock else None
     with _Steps() as progress:
-        published = steps.close_month(settings, Month.parse(month), progress)
+        published = steps.close_month(settings, wanted, progress, who)
     _show(published)
-    if "error" in set(published.findings["severity"]):
+    if closing.tell(wanted, published):
+        raise typer.Exit(1)
+    if published.errors:
         raise typer.Exit(1)
 
 
@@ -102,6 +115,8 @@ def land(
     with _Steps() as progress:
         summary = steps.land(settings, progress, source)
     _out.print(summary.text(), markup=False)
+    for line in summary.late:
+        _out.print(line, markup=False)
 
 
 @app.command()
@@ -119,6 +134,8 @@ def check(config: ConfigOption = _CONFIG) -> None:
         raise typer.Exit(2)
 
 
+app.command()(closing.reopen)
+app.command()(closing.sign)
 app.command()(trials.simulate)
 app.command()(trials.bench)
 

@@ -3,27 +3,28 @@
 import logging
 import os
 import shutil
-from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from pipeline import settings
-from pipeline.calls import Calls, Context, combined, resolve_part
+from assets.compute import Progress, computer, models, read_raw, resolve_calls
+from pipeline import closing_files, locking, settings
+from pipeline.calls import Calls
 from pipeline.causes import CAUSES
-from pipeline.charges.ledgers import EARLIER
+from pipeline.changes import Changes, late_text
+from pipeline.closing import Person, standing
 from pipeline.copies import copy_month
-from pipeline.edges import neighbours
 from pipeline.errors import BalanceError, StorageError, TallystickError
 from pipeline.exports import export_tables, recover, swap, write_texts
+from pipeline.findings import assemble
 from pipeline.landing import land as land_files
 from pipeline.landing_progress import LandingSummary
 from pipeline.meters import Meters, meter
-from pipeline.models import with_model
-from pipeline.month import Registries, drift_rules, month_tables
+from pipeline.month import Registries, drift_rules
 from pipeline.narrowing import narrowed
+from pipeline.open_items import open_items
 from pipeline.period import Month
 from pipeline.providers import PROVIDERS
 from pipeline.reconcile import Rules
@@ -34,9 +35,6 @@ from reports.view import CauseText, MaterialityText
 from schemas.tables import BY_NAME, TABLES
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much is done and how much there is."""
 
 CHECKS = {
     "nothing_is_lost": ("report.close", "Every record read is kept or in quarantine."),
@@ -51,12 +49,9 @@ CHECKS = {
 }
 """Conservation laws: name of the SQL file, table, sentence. A broken one stops the close."""
 
-_EXPORTS = ("raw.file", "raw.usage", "raw.cost", "raw.invoice", "raw.request")
-
-_MARGIN = timedelta(days=2)
-"""How far around a month the spans of its traces are looked for."""
-
-_SPANS_A_BATCH = 200_000
+_NEEDED = {"recon.expected_rate", "recon.finding", "report.close", "raw.file"}
+_READ = tuple(table.name for table in TABLES if table.exported or table.name in _NEEDED)
+"""Tables that are published, or that pages need."""
 
 
 class CheckResult(NamedTuple):
@@ -78,6 +73,13 @@ class ChecksFailedError(BalanceError):
         self.checks = checks
 
 
+class Lock(NamedTuple):
+    """Who locks a month, and whether that is a signature as its preparer."""
+
+    who: Person
+    is_preparer: bool
+
+
 class Reconciled(NamedTuple):
     """A committed month."""
 
@@ -86,6 +88,10 @@ class Reconciled(NamedTuple):
     headline: str
     rows: dict[str, int]
     checks: tuple[CheckResult, ...]
+    changes: Changes | None = None
+    """Of a locked month, which was left as it is: what closing it now would change."""
+    hinders: tuple[str, ...] = ()
+    """What kept the month from being locked."""
 
 
 class Published(NamedTuple):
@@ -98,6 +104,16 @@ class Published(NamedTuple):
     tieout: pl.DataFrame
     findings: pl.DataFrame
     copy: str | None = None
+    state: str = "preliminary"
+    """preliminary, closed or restated."""
+    version: int = 0
+    """Of the lock."""
+    changes: Changes | None = None
+    """Of a month that was locked before: what closing it now would change."""
+    hinders: tuple[str, ...] = ()
+    """What kept the month from being locked."""
+    errors: int = 0
+    """Errors of the month that nobody has settled."""
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -108,35 +124,66 @@ def load_settings(path: Path | None = None) -> Settings:
 def land(config: Settings, progress: Progress | None = None, only: str | None = None) -> LandingSummary:
     """Bring what is new in the sources into the raw tables."""
     with Warehouse.open(config.warehouse_file) as warehouse:
-        return land_files(config, warehouse, only=only, progress=progress)
+        summary = land_files(config, warehouse, only=only, progress=progress)
+        return replace(summary, late=tuple(map(late_text, locking.late_files(warehouse).items())))
 
 
-def reconcile(config: Settings, month: Month, progress: Progress | None = None) -> Reconciled:
+def reconcile(
+    config: Settings, month: Month, progress: Progress | None = None, lock: Lock | None = None
+) -> Reconciled:
     """Compute a month's core, recon and report tables and commit them in one transaction.
+
+    A locked month is computed and compared, and nothing of it is written. With `lock` the month is locked
+    then, unless something hinders it.
 
     Raises:
         ChecksFailedError: a conservation law is broken; the last good state stays.
     """
     tell = progress or (lambda what, done, whole: None)
-    with Warehouse.open(config.warehouse_file) as warehouse, warehouse.transaction():
-        tables = _month(config, month, warehouse, tell)
-        rows = {
-            name: warehouse.replace_month(BY_NAME[name], str(month), frame) for name, frame in tables.items()
-        }
-        evidence = warehouse.run("recon/evidence", month=str(month)).cast(BY_NAME["recon.evidence"].schema)
-        rows["recon.evidence"] = warehouse.replace_month(BY_NAME["recon.evidence"], str(month), evidence)
-        checks = tuple(_check(warehouse, name, month) for name in CHECKS)
-        if not all(check.passed for check in checks):
-            raise ChecksFailedError(checks)
-    close = tables["report.close"].row(0, named=True)
-    return Reconciled(month, close["close_id"], close["headline"], rows, checks)
+    with Warehouse.open(config.warehouse_file) as warehouse:
+        if locking.month_standing(warehouse, month).is_locked:
+            found = locking.compared(config, month, warehouse, computer(config, warehouse, tell))
+            return _reconciled(warehouse, month, tuple(_check(warehouse, n, month) for n in CHECKS), found)
+        with warehouse.transaction():
+            checks = _commit(config, month, warehouse, tell)
+        hinders = locking.lock(config, month, warehouse, lock.who, prepared=lock.is_preparer) if lock else ()
+        return _reconciled(warehouse, month, checks)._replace(hinders=hinders)
+
+
+def _commit(config: Settings, month: Month, warehouse: Warehouse, tell: Progress) -> tuple[CheckResult, ...]:
+    compute = computer(config, warehouse, tell)
+    tables = compute(month)
+    late = locking.candidates(config, month, warehouse, compute)
+    tables["recon.finding"] = assemble([tables["recon.finding"], late])
+    earlier = warehouse.read(BY_NAME["report.open_item"])
+    items = open_items(month, tables["recon.finding"], earlier, config.closing)
+    for name, frame in {**tables, "report.open_item": items}.items():
+        warehouse.replace_month(BY_NAME[name], str(month), frame)
+    evidence = warehouse.run("recon/evidence", month=str(month)).cast(BY_NAME["recon.evidence"].schema)
+    warehouse.replace_month(BY_NAME["recon.evidence"], str(month), evidence)
+    checks = tuple(_check(warehouse, name, month) for name in CHECKS)
+    if not all(check.passed for check in checks):
+        raise ChecksFailedError(checks)
+    return checks
+
+
+def _reconciled(
+    warehouse: Warehouse, month: Month, checks: tuple[CheckResult, ...], found: Changes | None = None
+) -> Reconciled:
+    close = warehouse.read(BY_NAME["report.close"], "month = $month", month=str(month)).row(0, named=True)
+    rows = {
+        table.name: warehouse.count(table, "month = $month", month=str(month))
+        for table in TABLES
+        if table.is_monthly
+    }
+    return Reconciled(month, close["close_id"], close["headline"], rows, checks, found)
 
 
 def facts(config: Settings, month: Month) -> tuple[Calls, Meters, Rules]:
     """Return what `explain_drift` takes, from what has landed; commits nothing."""
     with Warehouse.open(config.warehouse_file) as warehouse:
-        raw = _raw(warehouse)
-        config, calls, _ = narrowed(_calls(config, month, warehouse, raw), raw, config, month)
+        raw = read_raw(warehouse)
+        config, calls, _ = narrowed(resolve_calls(config, month, warehouse, raw), raw, config, month)
     own = (raw["raw.usage"], raw["raw.request"], raw["raw.invoice"], raw["raw.file"])
     meters = meter(*own, config, month, cost=raw["raw.cost"])
     return calls, meters, drift_rules(config, Registries(CAUSES, PROVIDERS))
@@ -150,17 +197,18 @@ def publish(config: Settings, month: Month) -> Published:
     """
     target = config.output_folder / str(month)
     with Warehouse.open(config.warehouse_file) as warehouse:  # held to the end: one close publishes at a time
-        tables = {
-            table.name: _published(warehouse, table.name, month) for table in TABLES if _is_read(table.name)
-        }
+        tables = locking.read_month(warehouse, month, _READ)
         if tables["report.close"].is_empty():
             raise TallystickError(f"Month {month} has not been closed. Run `tallystick close {month}` first.")
         recover(target)
+        closing_files.refuse_strangers(target, tables["report.closing"])
+        now = standing(tables["report.closing"])
+        files = closing_files.intact(target, tables["report.closing"]) if now.is_locked else None
         fresh = target.with_name(f".{month}.new")
         shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
-        files = export_tables(tables, fresh) + write_texts(_pages(config, tables), fresh)
-        swap(fresh, target)
+        if files is None:
+            files = _written(config, tables, fresh, target)
+            swap(fresh, target)
         close = tables["report.close"].row(0, named=True)
         copy = _copied(config, target, files, close["close_id"])
     return Published(
@@ -171,7 +219,24 @@ def publish(config: Settings, month: Month) -> Published:
         tables["recon.tieout"],
         tables["recon.finding"],
         copy,
+        now.state,
+        now.version,
+        errors=tables["report.open_item"].filter(severity="error", status="open", is_carried=False).height,
     )
+
+
+def _written(config: Settings, tables: dict[str, pl.DataFrame], fresh: Path, target: Path) -> tuple[str, ...]:
+    """Write everything of a month into a folder that nobody reads yet; return the names of the files."""
+    ledger = tables["report.closing"]
+    now = standing(ledger)
+    fresh.mkdir(parents=True)
+    files = export_tables(tables, fresh)
+    closing_files.hold(fresh, target, now, target.name)
+    files += write_texts(_pages(config, tables), fresh)
+    files += closing_files.keep_versions(target, fresh, now)
+    if now.is_locked:
+        files += (closing_files.write(fresh, ledger, tables["raw.file"], files),)
+    return files
 
 
 def _copied(config: Settings, folder: Path, files: tuple[str, ...], close_id: str) -> str | None:
@@ -192,67 +257,19 @@ def landed_models(config: Settings) -> pl.DataFrame | None:
     if not config.contracts or not config.warehouse_file.exists():
         return None
     with Warehouse.open(config.warehouse_file) as warehouse:
-        return _models(config, _raw(warehouse))
+        return models(config, read_raw(warehouse))
 
 
-def _models(config: Settings, raw: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    place = ["provider", "account", "model"]
-    known = pl.concat([raw[name].select(place) for name in _EXPORTS if name != "raw.file"]).drop_nulls()
-    return with_model(known, config).unique().sort(pl.all())
+def close_month(
+    config: Settings, month: Month, progress: Progress | None = None, lock: Lock | None = None
+) -> Published:
+    """Land what is new, reconcile the month and publish it: what `tallystick close` and the job do.
 
-
-def close_month(config: Settings, month: Month, progress: Progress | None = None) -> Published:
-    """Land what is new, reconcile the month and publish it: what `tallystick close` and the job do."""
+    With `lock` the month is locked in between, unless something hinders it or it is locked already.
+    """
     land(config, progress)
-    reconcile(config, month, progress)
-    return publish(config, month)
-
-
-def _month(config: Settings, month: Month, warehouse: Warehouse, tell: Progress) -> dict[str, pl.DataFrame]:
-    raw = _raw(warehouse)
-    tell("reading spans", 0, 1)
-    calls = _calls(config, month, warehouse, raw)
-    tell("reading spans", 1, 1)
-    tell("explaining the drift", 0, 1)
-    before = {name: _before(warehouse, name, month) for name in EARLIER}
-    tables = month_tables(config, month, raw | before, calls, Registries(CAUSES, PROVIDERS))
-    tell("explaining the drift", 1, 1)
-    return tables
-
-
-def _before(warehouse: Warehouse, name: str, month: Month) -> pl.DataFrame:
-    return warehouse.read(BY_NAME[name], "month < $month", month=str(month))
-
-
-def _raw(warehouse: Warehouse) -> dict[str, pl.DataFrame]:
-    return {table.name: warehouse.read(table) for table in TABLES if table.name in _EXPORTS}
-
-
-def _calls(config: Settings, month: Month, warehouse: Warehouse, raw: dict[str, pl.DataFrame]) -> Calls:
-    """Resolve the month's spans trace by trace, in batches of whole traces."""
-    start, end = month.window(_MARGIN)
-    where = "ended_at >= $start and ended_at < $end and hash(trace_id) % $batches = $batch"
-    counted = (pl.col("cost_type") == "tokens") & pl.col("quantity").is_not_null()
-    counts = {**raw, "raw.cost": raw["raw.cost"].filter(counted)}
-    known = _models(config, counts)
-    context = Context(settings=config, known_models=known)
-    count = warehouse.query(
-        "select count(*) as spans from raw.span where ended_at >= $start and ended_at < $end",
-        start=start,
-        end=end,
-    )["spans"][0]
-    batches = count // _SPANS_A_BATCH + 1
-    parts = [
-        resolve_part(
-            warehouse.read(BY_NAME["raw.span"], where, start=start, end=end, batches=batches, batch=batch),
-            context,
-        )
-        for batch in range(batches)
-    ]
-    *found, _ = whole = combined(parts)
-    frames = [frame.filter(pl.col("month") == str(month)) for frame in found]
-    ordered = [frame.sort(pl.all(), nulls_last=True) for frame in frames]
-    return Calls(*ordered)._replace(edges=neighbours(whole.calls, month))
+    done = reconcile(config, month, progress, lock)
+    return publish(config, month)._replace(changes=done.changes, hinders=done.hinders)
 
 
 def _check(warehouse: Warehouse, name: str, month: Month) -> CheckResult:
@@ -264,17 +281,6 @@ def _check(warehouse: Warehouse, name: str, month: Month) -> CheckResult:
         else f"{bad.height} rows break '{sentence}' First: {bad.row(0, named=True)}"
     )
     return CheckResult(name, table, bad.is_empty(), message, {"bad_rows": bad.height})
-
-
-def _is_read(name: str) -> bool:
-    return BY_NAME[name].exported is not None or name in {"recon.expected_rate", "report.close", "raw.file"}
-
-
-def _published(warehouse: Warehouse, name: str, month: Month) -> pl.DataFrame:
-    table = BY_NAME[name]
-    if table.is_monthly:
-        return warehouse.read(table, "month = $month", month=str(month))
-    return warehouse.read(table)
 
 
 def _pages(config: Settings, tables: dict[str, pl.DataFrame]) -> dict[str, str]:

@@ -9,11 +9,25 @@ from assets.close import ChecksFailedError, Reconciled
 from assets.factory import POOL, key_of, table_spec
 from assets.partitions import MONTHS, month_of
 from assets.resources import Configuration
+from pipeline.changes import told
 from pipeline.period import Month
 from pipeline.settings import Settings
 from schemas.tables import TABLES
 
 MONTHLY = tuple(table for table in TABLES if table.is_monthly)
+
+
+def _tell(context: dg.AssetExecutionContext, done: Reconciled) -> None:
+    """Say in the log what was committed, or what a locked month was kept from."""
+    if done.changes is None:
+        context.log.info(f"close {done.close_id} of {context.partition_key} is committed")
+    elif done.changes.is_none:
+        context.log.info(f"{context.partition_key} is locked, and closed now it would have the same figures")
+    else:
+        lines = "\n".join(told(done.changes))
+        context.log.warning(
+            f"{context.partition_key} is locked and was left as it is. Now it would be:\n{lines}"
+        )
 
 
 def month_assets(reconcile: Callable[[Settings, Month], Reconciled]) -> dg.AssetsDefinition:
@@ -34,7 +48,7 @@ def month_assets(reconcile: Callable[[Settings, Month], Reconciled]) -> dg.Asset
         except ChecksFailedError as error:
             yield from check_results(error.checks)
             raise
-        context.log.info(f"close {done.close_id} of {context.partition_key} is committed")
+        _tell(context, done)
         for table in MONTHLY:
             yield dg.MaterializeResult(
                 asset_key=key_of(table.name),

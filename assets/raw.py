@@ -61,6 +61,8 @@ def landing_assets(land: Land) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult]:
         summary = land(configuration.settings(), _logged(context.log.info))
         context.log.info(f"{sum(summary.rows.values()):,} rows are landed")
+        for late in summary.late:
+            context.log.warning(late)
         for table in RAW:
             metadata = {"dagster/row_count": summary.rows[table.name]}
             yield dg.MaterializeResult(asset_key=key_of(table.name), metadata=metadata)

@@ -29,6 +29,9 @@ PAGE_READS = (
     "recon.finding",
     "report.team",
     "report.close",
+    "report.closing",
+    "report.restatement",
+    "report.open_item",
 )
 """Tables that `reports` reads for a page."""
 

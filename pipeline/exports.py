@@ -1,5 +1,6 @@
 """Published files: Parquet and CSV of the tables that anyone may build on; same rows, same bytes."""
 
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +25,9 @@ def export_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> tuple[str
             frame.write_parquet(folder / f"{table.exported}.parquet", compression="zstd", statistics=False)
             _inert(frame).write_csv(folder / f"{table.exported}.csv")
         except pl.exceptions.PolarsError as error:  # what its Parquet writer makes of a full disk
-            raise OSError(f"{folder / table.exported}.parquet cannot be written: {error}") from error
+            number = re.search(r"os error (\d+)", str(error))
+            told = f"{folder / table.exported}.parquet cannot be written: {error}"
+            raise OSError(int(number[1]) if number else 0, told) from error
         names += [f"{table.exported}.parquet", f"{table.exported}.csv"]
     return tuple(names)
 

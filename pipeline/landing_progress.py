@@ -72,6 +72,8 @@ class LandingSummary:
 
     sources: tuple[SourceSummary, ...]
     rows: dict[str, int]
+    late: tuple[str, ...] = ()
+    """Locked months that files came for or went from; a line for each."""
 
     def text(self) -> str:
         """Return a few lines for people."""

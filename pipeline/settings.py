@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pipeline.closing_settings import Closing
 from pipeline.contract_settings import Contracts, Price
 from pipeline.errors import ConfigError
 from pipeline.exchange_settings import ExchangeRates
@@ -216,6 +217,7 @@ class Settings(_Section):
     contracts: Contracts = ()
     sampling: tuple[Sampling, ...] = ()
     anatomy: Anatomy = Anatomy()
+    closing: Closing = Closing()
     unbilled_services: tuple[str, ...] = ()
     """Globs of services whose calls nobody bills: they talk to a mock or a model of your own."""
     exchange_rates: ExchangeRates = ()

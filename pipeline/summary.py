@@ -17,7 +17,7 @@ from pipeline.rates.list_prices import list_card
 from pipeline.settings import Settings
 from schemas.report import Close
 
-_INCOMPLETE = {
+INCOMPLETE = {
     "quarantine",
     "incomplete_export",
     "incomplete_cost_export",
@@ -103,6 +103,6 @@ def _tokens(bridge: pl.DataFrame, step: str) -> int:
 
 def _status(findings: pl.DataFrame) -> str:
     codes = set(findings["code"])
-    if codes & _INCOMPLETE:
+    if codes & INCOMPLETE:
         return "incomplete"
     return "preliminary" if codes & _PRELIMINARY else "complete"

@@ -135,6 +135,10 @@ class Warehouse:
         frame = self.query(f"select {columns} from {table.name} where {where}", **parameters)  # noqa: S608
         return frame.cast(dict(table.schema))  # type: ignore[arg-type]
 
+    def count(self, table: Table, where: str = "true", **parameters: Any) -> int:
+        """Return how many rows of a table there are."""
+        return int(self.query(f"select count(*) as n from {table.name} where {where}", **parameters)["n"][0])  # noqa: S608
+
     def query(self, sql: str, **parameters: Any) -> pl.DataFrame:
         """Return the rows of a select; only the parameters that it names are bound."""
         named = {key: value for key, value in parameters.items() if re.search(rf"\${key}\b", sql)}
@@ -167,7 +171,8 @@ class Warehouse:
             if present and present != wanted:
                 raise WarehouseError(
                     f"Table {table.name} of this warehouse was made by another version of Tallystick. "
-                    "Move the warehouse file away and land again: the sources hold all it was made from."
+                    "Move the warehouse file away and land again: the sources hold all it was made from but "
+                    "which months are locked. With locked months, keep it and use the version that made it."
                 )
             if not present:
                 columns = ", ".join(f"{name} {kind}" for name, kind in wanted)

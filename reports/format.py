@@ -1,6 +1,7 @@
 """Numbers and names in the form that people read them: units always, a real minus sign, exact on demand."""
 
 import unicodedata
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 MINUS = "−"
@@ -117,6 +118,11 @@ def month_name(month: str) -> str:
     if number.isdigit() and 1 <= int(number) <= 12:
         return f"{_MONTHS[int(number) - 1]} {year}"
     return month
+
+
+def day(instant: datetime) -> str:
+    """Return the day of an instant in UTC, as 2026-11-03."""
+    return f"{instant:%Y-%m-%d}"
 
 
 def kind_name(kind: str) -> str:

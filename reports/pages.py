@@ -13,6 +13,7 @@ from reports import story
 from reports.anatomy import Anatomy, anatomy
 from reports.bridge import team_bridge, whole_bridge
 from reports.charts import NARROW, WIDE, Step, Waterfall, waterfall
+from reports.closing import SignOff, sign_off
 from reports.quality import Quality, month_quality, team_quality
 from reports.rounding import ZERO, agree
 from reports.teams import TeamRow, team_rows, totals
@@ -53,6 +54,7 @@ class Page:
     causes: list[story.Cause]
     quality: Quality
     close: dict[str, Any] | None
+    sign_off: SignOff
     is_pool: bool
 
 
@@ -156,6 +158,7 @@ def _shared(month: Month, own: Bridge, bridge: pl.DataFrame, causes: list[story.
         "models": parts.with_parts(models, bridge, keys, "token_kind"),
         "causes": causes,
         "close": month.close,
+        "sign_off": sign_off(month.tables),
     }
 
 

@@ -17,6 +17,8 @@ class Table:
     reads: tuple[str, ...] = ()
     exported: str | None = None
     export_without: tuple[str, ...] = ()
+    is_ledger: bool = False
+    """Whether a lock adds its rows; a close never replaces them."""
 
     @cached_property
     def name(self) -> str:
@@ -111,10 +113,25 @@ TABLES: tuple[Table, ...] = (
             "recon.bridge",
             "recon.tieout",
         ),
-        exported="open_items",
     ),
     Table(report.Team, reads=("recon.bridge", "recon.tieout"), exported="teams"),
     Table(report.Close, reads=("raw.file", "recon.bridge", "recon.tieout", "report.team")),
+    Table(report.OpenItem, reads=("recon.finding", "report.close"), exported="open_items"),
+    Table(report.LockedFile, reads=("raw.file", "report.close"), is_ledger=True),
+    Table(report.LockedQuarantine, reads=("raw.quarantine", "report.close"), is_ledger=True),
+    Table(report.LockedFigure, reads=("recon.bridge", "recon.tieout", "report.team"), is_ledger=True),
+    Table(
+        report.Closing,
+        reads=("report.close", "report.open_item", "report.locked_file"),
+        exported="closing",
+        is_ledger=True,
+    ),
+    Table(
+        report.Restatement,
+        reads=("report.locked_figure", "report.closing"),
+        exported="restatement",
+        is_ledger=True,
+    ),
 )
 """In the order in which a close fills them."""
 

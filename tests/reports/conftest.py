@@ -162,6 +162,9 @@ def make_month() -> Callable[..., dict[str, pl.DataFrame]]:
             "core.unmapped": parse("unmapped"),
             "report.team": team_rows(bridge),
             "report.close": [close_row()],
+            "report.closing": [],
+            "report.restatement": [],
+            "report.open_item": [],
             "raw.file": file_rows(),
             "raw.quarantine": quarantine_rows(),
         }

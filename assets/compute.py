@@ -1,0 +1,92 @@
+"""The tables of a month from what has landed; nothing is written."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import polars as pl
+
+from pipeline.calls import Calls, Context, combined, resolve_part
+from pipeline.causes import CAUSES
+from pipeline.charges.ledgers import EARLIER
+from pipeline.edges import neighbours
+from pipeline.models import with_model
+from pipeline.month import Registries, month_tables
+from pipeline.period import Month
+from pipeline.providers import PROVIDERS
+from pipeline.settings import Settings
+from pipeline.warehouse import Warehouse
+from schemas.tables import BY_NAME, TABLES
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much is done and how much there is."""
+
+_EXPORTS = ("raw.file", "raw.usage", "raw.cost", "raw.invoice", "raw.request")
+
+_MARGIN = timedelta(days=2)
+"""How far around a month the spans of its traces are looked for."""
+
+_SPANS_A_BATCH = 200_000
+
+
+def computer(
+    config: Settings, warehouse: Warehouse, tell: Progress
+) -> Callable[[Month], dict[str, pl.DataFrame]]:
+    """Return what computes the tables of a month from what has landed."""
+    return lambda month: month_of(config, month, warehouse, tell)
+
+
+def month_of(config: Settings, month: Month, warehouse: Warehouse, tell: Progress) -> dict[str, pl.DataFrame]:
+    """Return the tables of a month."""
+    raw = read_raw(warehouse)
+    tell("reading spans", 0, 1)
+    calls = resolve_calls(config, month, warehouse, raw)
+    tell("reading spans", 1, 1)
+    tell("explaining the drift", 0, 1)
+    before = {name: _before(warehouse, name, month) for name in EARLIER}
+    tables = month_tables(config, month, raw | before, calls, Registries(CAUSES, PROVIDERS))
+    tell("explaining the drift", 1, 1)
+    return tables
+
+
+def _before(warehouse: Warehouse, name: str, month: Month) -> pl.DataFrame:
+    return warehouse.read(BY_NAME[name], "month < $month", month=str(month))
+
+
+def models(config: Settings, raw: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Return provider, account and model of what is metered and billed, as metered."""
+    place = ["provider", "account", "model"]
+    known = pl.concat([raw[name].select(place) for name in _EXPORTS if name != "raw.file"]).drop_nulls()
+    return with_model(known, config).unique().sort(pl.all())
+
+
+def read_raw(warehouse: Warehouse) -> dict[str, pl.DataFrame]:
+    """Return what landed of exports, bills and logs, and the list of files."""
+    return {table.name: warehouse.read(table) for table in TABLES if table.name in _EXPORTS}
+
+
+def resolve_calls(
+    config: Settings, month: Month, warehouse: Warehouse, raw: dict[str, pl.DataFrame]
+) -> Calls:
+    """Resolve the month's spans trace by trace, in batches of whole traces."""
+    start, end = month.window(_MARGIN)
+    where = "ended_at >= $start and ended_at < $end and hash(trace_id) % $batches = $batch"
+    counted = (pl.col("cost_type") == "tokens") & pl.col("quantity").is_not_null()
+    known = models(config, {**raw, "raw.cost": raw["raw.cost"].filter(counted)})
+    context = Context(settings=config, known_models=known)
+    count = warehouse.query(
+        "select count(*) as spans from raw.span where ended_at >= $start and ended_at < $end",
+        start=start,
+        end=end,
+    )["spans"][0]
+    batches = count // _SPANS_A_BATCH + 1
+    parts = [
+        resolve_part(
+            warehouse.read(BY_NAME["raw.span"], where, start=start, end=end, batches=batches, batch=batch),
+            context,
+        )
+        for batch in range(batches)
+    ]
+    *found, _ = whole = combined(parts)
+    frames = [frame.filter(pl.col("month") == str(month)) for frame in found]
+    ordered = [frame.sort(pl.all(), nulls_last=True) for frame in frames]
+    return Calls(*ordered)._replace(edges=neighbours(whole.calls, month))
