@@ -43,7 +43,7 @@ class Account:
             self._write_invoice(folder, clock, key)
         if terms.has_credit_note:
             lines = credit_note(terms, self.note)
-            self._write(folder, clock, "-CN", lines)
+            self._write(folder, clock, "-CN", lines, {"reference_invoice_id": self.number(clock)})
             key.add(terms, self.number(clock, "-CN"), lines, [])
 
     def _write_invoice(self, folder: Path, clock: Clock, key: Key) -> None:
@@ -59,7 +59,7 @@ class Account:
             key.mark_line("tax_on_wrong_base", terms, number, [], made.wrong_tax * terms.rate)
         if terms.has_voided:
             first = [*made.lines, Line("fee", "Support plan", Decimal(250))]
-            self._write(folder, clock, "-V", first, {"status": "voided"})
+            self._write(folder, clock, "-V", first, {"issue_status": "Voided"})
 
     def _exported(self) -> list[Line]:
         """What the cost export bills, as lines: dollars of usage, and of each fee."""

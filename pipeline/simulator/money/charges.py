@@ -6,11 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from pipeline.simulator.money.agreements import Agreement, expected_price
-from pipeline.simulator.money.price_list import list_price
 from pipeline.simulator.money.usage import Used
-
-LAPSED = "lapsed_tier"
-"""Mark of charges at list price because a contract's floor was missed."""
 
 
 @dataclass(slots=True)
@@ -25,7 +21,7 @@ class Charge:
     billed: int
     """Tokens that are charged."""
     mark: str = ""
-    """Why the charge is not what is expected: a fault, or a tier that lapsed."""
+    """The fault that makes the charge another than expected."""
 
     @property
     def amount(self) -> Decimal:
@@ -63,16 +59,7 @@ class Cell(NamedTuple):
         return cls(used.provider, used.model, used.tier, used.kind)
 
 
-def charged(
-    rows: Iterable[Used], agreements: Sequence[Agreement], lapsed: Sequence[Agreement]
-) -> list[Charge]:
-    """Return the charges of a month as agreed: list prices where the tier of a contract has lapsed."""
-    found = []
-    for row in rows:
-        price = expected_price(agreements, row)
-        if any(agreement.covers(row) for agreement in lapsed):
-            listed = list_price(row.model, row.tier, row.kind, row.day)
-            found.append(Charge(row, price, listed, row.tokens, LAPSED))
-        else:
-            found.append(Charge(row, price, price, row.tokens))
-    return found
+def charged(rows: Iterable[Used], agreements: Sequence[Agreement]) -> list[Charge]:
+    """Return the charges of a month as agreed."""
+    priced = [(row, expected_price(agreements, row)) for row in rows]
+    return [Charge(row, price, price, row.tokens) for row, price in priced]

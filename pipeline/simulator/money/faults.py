@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 
+from pipeline.simulator.money.agreements import Agreement
 from pipeline.simulator.money.charges import Cell, Charge
 from pipeline.simulator.money.price_list import TIERS, former_price, list_price
 from pipeline.simulator.money.terms import DETAILED, Terms
@@ -12,6 +13,7 @@ from pipeline.simulator.money.terms import DETAILED, Terms
 EFFECTS = {
     "contract_ignored": "contract_not_applied",
     "discount_on_too_little": "contract_not_applied",
+    "tier_lapsed_at_mid_month": "lapsed_tier",
     "former_list_price": "list_change",
     "write_at_other_rate": "wrong_kind",
     "cached_as_plain": "wrong_kind",
@@ -20,9 +22,8 @@ EFFECTS = {
     "quantity_overbilled": "quantity",
     "duplicate_line": "quantity",
     "tax_on_wrong_base": "tax",
-    "lapsed_tier": "lapsed_tier",
 }
-"""Fault -> what a reader calls it. The last one is none: the floor of a contract was missed."""
+"""Fault -> what a reader calls it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Site:
     charges: Sequence[Charge]
     terms: dict[str, Terms]
     """By provider."""
+    agreements: Sequence[Agreement]
+    """The contracts that hold."""
 
     def free(self, provider: str | None = None) -> dict[Cell, list[Charge]]:
         """Return the charges without a mark by cell, in order; a cell with a mark is not free."""
@@ -73,21 +76,37 @@ def _under_contract(_: Cell, charge: Charge) -> bool:
 
 
 def _contract_ignored(site: Site, rng: Random) -> bool:
-    return _at_list_price(site, rng, "contract_ignored", None)
-
-
-def _discount_on_too_little(site: Site, rng: Random) -> bool:
-    return _at_list_price(site, rng, "discount_on_too_little", rng.randint(6, 12))
-
-
-def _at_list_price(site: Site, rng: Random, name: str, from_day: int | None) -> bool:
-    """Charge the list price for one model under contract, all month or from a day on."""
+    """Charge the list price for all of a model."""
     models = site.models(_under_contract)
     if not models:
         return False
-    rows = [row for row in models[rng.choice(list(models))] if row.used.day.day >= (from_day or 1)]
-    changed = [row for row in rows if row.expected != _listed(row)]
-    return _mark(changed, name, _listed)
+    rows = models[rng.choice(list(models))]
+    return _mark([row for row in rows if row.expected != _listed(row)], "contract_ignored", _listed)
+
+
+def _discount_on_too_little(site: Site, rng: Random) -> bool:
+    """Charge the list price for output: the contract was taken for one of input."""
+    cells = {
+        cell: rows
+        for cell, rows in site.free().items()
+        if cell.kind == "output" and _under_contract(cell, rows[0])
+    }
+    if not cells:
+        return False
+    rows = [row for row in cells[rng.choice(list(cells))] if row.expected != _listed(row)]
+    return _mark(rows, "discount_on_too_little", _listed)
+
+
+def _tier_lapsed_at_mid_month(site: Site, rng: Random) -> bool:
+    """Charge the list price for all that a contract covers, from a day on: the tier lapsed, it is said."""
+    free = {id(row) for rows in site.free().values() for row in rows}
+    since = rng.randint(8, 24)
+    for agreement in rng.sample(site.agreements, len(site.agreements)):
+        rows = [row for row in site.charges if agreement.covers(row.used)]
+        later = [row for row in rows if row.used.day.day >= since]
+        if later and len(later) < len(rows) and all(id(row) in free for row in rows):
+            return _mark(later, "tier_lapsed_at_mid_month", _listed)
+    return False
 
 
 def _former_list_price(site: Site, rng: Random) -> bool:
@@ -165,6 +184,7 @@ def _mark(rows: Sequence[Charge], name: str, price: Callable[[Charge], Decimal])
 _SORTS: dict[str, Callable[[Site, Random], bool]] = {
     "contract_ignored": _contract_ignored,
     "discount_on_too_little": _discount_on_too_little,
+    "tier_lapsed_at_mid_month": _tier_lapsed_at_mid_month,
     "former_list_price": _former_list_price,
     "write_at_other_rate": _write_at_other_rate,
     "cached_as_plain": _cached_as_plain,

@@ -46,6 +46,8 @@ class Terms:
     """The same as an amount that a contract commits to."""
     has_credit_note: bool = False
     has_voided: bool = False
+    stated_rate: Decimal | None = None
+    """US dollars for one unit of the currency where the invoice states another rate than the books."""
     is_late: bool = False
     """Whether the invoice has not come when the month is closed."""
 
@@ -66,7 +68,12 @@ class Terms:
 
     @property
     def rate(self) -> Decimal:
-        """US dollars for one unit of the currency, as the invoice and the books state it."""
+        """US dollars for one unit of the currency, as the invoice states it."""
+        return self.stated_rate or self.book_rate
+
+    @property
+    def book_rate(self) -> Decimal:
+        """US dollars for one unit of the currency in the books."""
         return Decimal(1) if self.is_metered else EUR_IN_USD
 
 
@@ -90,6 +97,7 @@ def draw_terms(rng: Random, provider: str, month: date, past: list[list[Used]], 
         commitment_percent=percent if least == "commitment" and agreements else 0,
         has_credit_note=rng.random() < 0.3,
         has_voided=rng.random() < 0.25,
+        stated_rate=None if is_metered else rng.choice([None, Decimal("1.0725"), Decimal("1.0912")]),
         is_late=is_metered and rng.random() < 0.15,
     )
 

@@ -33,7 +33,7 @@ class Tied(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A cell of a planted fault, or of a tier that lapsed."""
+    """A cell of a planted fault."""
 
     fault: str
     effect: str
@@ -64,6 +64,7 @@ class Key:
         copied: Sequence[Charge] = (),
     ) -> None:
         """Enter an invoice: `charges` are what its usage was made of, `copied` what stands twice."""
+        total = sum((line.amount for line in lines), _ZERO)
         sums = {name: _sum(terms, lines, words) for name, words in COMPONENTS.items()}
         again = [charge.price * charge.billed / 1_000_000 for charge in copied]
         parts = {
@@ -71,10 +72,10 @@ class Key:
             "quantity": sum((charge.quantity_effect for charge in charges), _ZERO) + sum(again, _ZERO),
             "price": sum((charge.price_effect for charge in charges), _ZERO),
             **sums,
-            "currency": _ZERO,
+            "currency": total * (terms.book_rate - terms.rate),
         }
         parts = {name: cents(usd) for name, usd in parts.items()}
-        billed = cents(sum((line.amount for line in lines), _ZERO) * terms.rate)
+        billed = cents(total * terms.book_rate)
         parts |= {"rounding": billed - sum(parts.values(), _ZERO), "billed": billed}
         undecided = {
             "metered_at_expected_rate": _HALF * 2,

@@ -52,13 +52,13 @@ def write(folder: Path, *, seed: int, month: str = "2026-10", has_contracts: boo
     first = clocks[-1].first.date()
     terms = {name: draw_terms(rng, name, first, months[:-1], months[-1]) for name in ISSUERS}
     agreements = [agreement for one in terms.values() for agreement in one.agreements]
-    lapsed = [agreement for agreement in agreements if agreement.missed(months[:-1])]
+    holding = [agreement for agreement in agreements if not agreement.missed(months[:-1])]
     for clock, rows in zip(clocks[:-1], months[:-1], strict=True):
         past = [Terms(name, one.agreements, unit=one.unit) for name, one in terms.items()]
-        charges = charged(rows, agreements, [])
+        charges = charged(rows, agreements)
         _write_month(folder, clock, [_account(one, charges, {}) for one in past], rows, Key())
-    charges = charged(months[-1], agreements, lapsed)
-    planted = plant(Site(charges, terms), rng, rng.choice([0, 0, 1, 2, 3, 4]))
+    charges = charged(months[-1], holding)
+    planted = plant(Site(charges, terms, holding), rng, rng.choice([0, 0, 1, 2, 3, 4]))
     on_paper = _on_paper(rng, terms) if planted else {}
     fees = {name: _fees(rng, one, clocks[-1]) for name, one in terms.items()}
     accounts = [
