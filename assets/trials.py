@@ -14,6 +14,8 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from pipeline.errors import ConfigError
+
 if TYPE_CHECKING:
     from assets.simulate import Outcome
 
@@ -46,9 +48,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter an option
     chosen = [seed] if seed is not None else _seeds(seeds, fresh)
     if money:
         if without or only or drop:
-            raise typer.BadParameter(
-                "--without, --only and --drop are about traces; a month of bills has none."
-            )
+            raise ConfigError("--without, --only and --drop are about traces: a month of bills has none.")
         _simulate_money(chosen, keep, figures, workers, strict)
         return
     plans = [Plan(calls, number, grain, without, only, drop, keep) for number in chosen]

@@ -83,6 +83,8 @@ def paper(terms: Terms, charges: Sequence[Charge], fees: DailyFees, faults: Sequ
         amount = sum((usd for (_, name), usd in fees.items() if name == fee), _ZERO)
         lines.append(Line("fee", FEES[fee], cents(amount / terms.rate)))
     lines += _least(terms, used, sum((row.amount for row in charges), _ZERO))
+    if terms.discount:
+        lines.append(Line("discount", f"Discount {terms.discount} %", -cents(used * terms.discount / 100)))
     gross = _sum(lines)
     if terms.grant:
         lines.append(Line("credit", "Promotional credit grant", -min(terms.grant, gross)))

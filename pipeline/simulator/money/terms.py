@@ -36,6 +36,8 @@ class Terms:
     fees: tuple[str, ...] = ()
     tax: Decimal | None = None
     """Percent on what is net of credits."""
+    discount: Decimal | None = None
+    """Percent off all usage, as a line of the invoice and in no contract."""
     grant: Decimal | None = None
     """USD or EUR of a credit that was granted."""
     prepaid_percent: int = 0
@@ -91,6 +93,7 @@ def draw_terms(rng: Random, provider: str, month: date, past: list[list[Used]], 
         sums_rows=provider == "anthropic" and rng.random() < 0.5,
         fees=tuple(fee for fee in _FEES[provider] if rng.random() < 0.6),
         tax=rng.choice([None, Decimal("8.25"), Decimal(19)]) if is_metered else Decimal(20),
+        discount=rng.choice([None, Decimal(3)]) if not agreements else None,
         grant=Decimal(rng.randint(2000, 40000)) / 100 if rng.random() < 0.4 else None,
         prepaid_percent=rng.choice([0, 0, 40, 100]),
         minimum_percent=percent if least == "minimum" else 0,
