@@ -5,7 +5,7 @@ import json
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import cache
@@ -144,33 +144,40 @@ def expected(read: Read, card: PublicList, used: Used) -> Decimal:
     rate = card.rate(used.provider, used.model, used.tier, used.kind, on).usd_per_token
     assert rate is not None
     for contract in read.config.get("contracts", []):
-        covers = (
-            contract["provider"] == used.provider
-            and any(fnmatchcase(used.model, glob) for glob in contract["models"])
-            and used.tier in contract["service_tiers"]
-            and used.kind in contract.get("token_kinds", [used.kind])
-            and contract["valid_from"] <= on < contract["valid_to"]
-        )
-        if covers and not has_lapsed(read, contract):
+        if prices(contract, used) and contract["valid_from"] <= on < min(
+            contract["valid_to"], lapse(read, contract)
+        ):
             if "discount_percent" in contract:
                 return rate * (100 - Decimal(contract["discount_percent"])) / 100
             return Decimal(contract["usd_per_million"][used.kind]) / 1_000_000
     return rate
 
 
-def has_lapsed(read: Read, contract: dict[str, Any]) -> bool:
-    """Both months before missed the floor, and one may be."""
+def prices(contract: dict[str, Any], used: Used) -> bool:
+    return (
+        contract["provider"] == used.provider
+        and any(fnmatchcase(used.model, glob) for glob in contract["models"])
+        and used.tier in contract.get("service_tiers", [used.tier])
+        and used.kind in contract.get("token_kinds", [used.kind])
+    )
+
+
+def lapse(read: Read, contract: dict[str, Any]) -> date:
+    """First day on which it has lapsed: both months before were below the floor, and a notice is over."""
     if "floor" not in contract:
-        return False
-    volumes: Counter[str] = Counter({"2026-08": 0, "2026-09": 0})
-    for used in read.used:
-        if used.provider == contract["provider"] and any(
-            fnmatchcase(used.model, glob) for glob in contract["models"]
-        ):
-            volumes[used.day[:7]] += used.tokens
-    missed = [volumes[month] < contract["floor"]["tokens"] for month in ("2026-08", "2026-09")]
-    run = 2 if all(missed) else int(missed[1])
-    return run > int(contract["floor"]["grace_months"])
+        return date.max
+    floor = contract["floor"]
+    assert floor["counts_from"] == "2026-08"
+    volumes = [
+        sum(used.tokens for used in read.used if used.day.startswith(month) and prices(contract, used))
+        for month in ("2026-08", "2026-09")
+    ]
+    below = [volume < floor["monthly_tokens"] for volume in volumes]
+    assert below != [True, False]
+    if not any(below) or (below == [False, True] and floor["grace_months"] == 2):
+        return date.max
+    assert floor["grace_months"] == 2
+    return date(2026, 10, 1) + timedelta(days=floor["notice_days"])
 
 
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
@@ -337,8 +344,8 @@ def test_everything_that_is_said_of_the_worlds_occurs_and_clean_worlds_exist(wor
     for key in ("discount_percent", "usd_per_million", "floor", "commitment_usd"):
         assert any(key in contract for contract in contracts), key
     assert any(contract["valid_to"].month == 10 for contract in contracts)
-    lapsed = [has_lapsed(one, x) for one in worlds for x in one.config.get("contracts", []) if "floor" in x]
-    assert {True, False} == set(lapsed)
+    lapses = {lapse(one, x) for one in worlds for x in one.config.get("contracts", []) if "floor" in x}
+    assert {date(2026, 10, 1), date.max} < lapses
     lines = [
         line["description"] for one in worlds for paper in one.invoices.values() for line in paper["lines"]
     ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
@@ -12,10 +12,13 @@ from pipeline.simulator.money.usage import Used
 
 @dataclass(frozen=True)
 class Floor:
-    """Tokens a month that a contract wants; below them for more than `grace_months` its prices are off."""
+    """Tokens a month that a contract wants: so many months below, and its prices lapse after a notice."""
 
     tokens: int
     grace_months: int
+    notice_days: int = 0
+    counts_from: str = ""
+    """First month that counts, as YYYY-MM: the files go no further back."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Agreement:
         """Whether it sets the price of a row on its day."""
         return (
             row.provider == self.provider
-            and row.tier in self.service_tiers
+            and (not self.service_tiers or row.tier in self.service_tiers)
             and self.valid_from <= row.day < self.valid_to
             and any(fnmatchcase(row.model, glob) for glob in self.models)
             and (self.discount_percent is not None or row.kind in dict(self.usd_per_million))
@@ -52,26 +55,24 @@ class Agreement:
             return listed * (100 - self.discount_percent) / 100
         return dict(self.usd_per_million)[row.kind]
 
-    def missed(self, months: Iterable[Iterable[Used]]) -> bool:
-        """Whether the floor was missed in so many months in a row, the last ones, that the tier lapses."""
+    def standing(self, past: Iterable[Iterable[Used]], month: date) -> "Agreement":
+        """Return what holds of it in a month: it ends early where the floor was missed in months before."""
         if self.floor is None:
-            return False
+            return self
         run = 0
-        for rows in months:
+        for rows in past:
             run = 0 if self.volume(rows) >= self.floor.tokens else run + 1
-        return run > self.floor.grace_months
+        if run < self.floor.grace_months:
+            return self
+        return replace(self, valid_to=min(self.valid_to, month + timedelta(days=self.floor.notice_days)))
 
     def with_floor(self, floor: Floor) -> "Agreement":
         """Return the same contract with a floor."""
         return replace(self, floor=floor)
 
     def volume(self, rows: Iterable[Used]) -> int:
-        """Return the tokens of a month that count towards the floor."""
-        return sum(
-            row.tokens
-            for row in rows
-            if row.provider == self.provider and any(fnmatchcase(row.model, glob) for glob in self.models)
-        )
+        """Return the tokens of a month that count towards the floor: those that it prices."""
+        return sum(row.tokens for row in rows if self.covers(row))
 
 
 def expected_price(agreements: Iterable[Agreement], row: Used) -> Decimal:
@@ -91,7 +92,7 @@ def configured(agreement: Agreement) -> str:
         f'provider = "{agreement.provider}"',
         f'account = "{agreement.account}"',
         f"models = {_words(agreement.models)}",
-        f"service_tiers = {_words(agreement.service_tiers)}",
+        *([f"service_tiers = {_words(agreement.service_tiers)}"] if agreement.service_tiers else []),
         f"valid_from = {agreement.valid_from}",
         f"valid_to = {agreement.valid_to}",
     ]
@@ -104,11 +105,15 @@ def configured(agreement: Agreement) -> str:
             f"usd_per_million = {{ {prices} }}",
         ]
     if agreement.floor is not None:
-        told = f'tokens = {agreement.floor.tokens}, below = "list"'
-        lines.append(f"floor = {{ {told}, grace_months = {agreement.floor.grace_months} }}")
+        lines.append(f"floor = {_floor(agreement.floor)}")
     if agreement.commitment_usd is not None:
         lines.append(f'commitment_usd = "{agreement.commitment_usd}"')
     return "\n".join([*lines, ""])
+
+
+def _floor(floor: Floor) -> str:
+    told = f"monthly_tokens = {floor.tokens}, grace_months = {floor.grace_months}"
+    return f'{{ {told}, notice_days = {floor.notice_days}, counts_from = "{floor.counts_from}" }}'
 
 
 def _words(words: Iterable[str]) -> str:

@@ -101,7 +101,8 @@ def _tier_lapsed_at_mid_month(site: Site, rng: Random) -> bool:
     """Charge the list price for all that a contract covers, from a day on: the tier lapsed, it is said."""
     free = {id(row) for rows in site.free().values() for row in rows}
     since = rng.randint(8, 24)
-    for agreement in rng.sample(site.agreements, len(site.agreements)):
+    daily = [agreement for agreement in site.agreements if site.terms[agreement.provider].is_metered]
+    for agreement in rng.sample(daily, len(daily)):
         rows = [row for row in site.charges if agreement.covers(row.used)]
         later = [row for row in rows if row.used.day.day >= since]
         if later and len(later) < len(rows) and all(id(row) in free for row in rows):

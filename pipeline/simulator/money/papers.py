@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from pipeline.simulator.invoices import Line, cents
-from pipeline.simulator.money.charges import Charge
+from pipeline.simulator.money.charges import Cell, Charge
 from pipeline.simulator.money.terms import DETAILED, Terms
 
 _UNITS = {"1M tokens": 1_000_000, "1K tokens": 1_000, "tokens": 1}
@@ -74,7 +74,8 @@ def paper(terms: Terms, charges: Sequence[Charge], fees: DailyFees, faults: Sequ
     usage = usage_lines(terms, charges)
     lines = [line for line, _ in usage]
     copied: list[Charge] = []
-    right_ones = [pair for pair in usage if not any(row.mark for row in pair[1])]
+    marked = {Cell.of(charge) for charge in charges if charge.mark}
+    right_ones = [pair for pair in usage if Cell.of(pair[1][0]) not in marked]
     if "duplicate_line" in faults and right_ones:
         line, copied = max(right_ones, key=lambda pair: pair[0].amount)
         lines.insert(lines.index(line) + 1, line)

@@ -1,6 +1,6 @@
 """How each account is billed: contracts, fees, credits, taxes, minimums and the style of its invoice."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from random import Random
@@ -106,34 +106,40 @@ def draw_terms(rng: Random, provider: str, month: date, past: list[list[Used]], 
 
 
 def _agreements(rng: Random, provider: str, month: date, months: list[list[Used]]) -> tuple[Agreement, ...]:
-    """Money off for some models, fixed prices for others; a floor, or an end at mid-month, for the former."""
+    """Money off for some models, fixed prices for others; a floor, or an end at mid-month, for the former.
+
+    Mistral's invoice is a meter by the month: there nothing changes within it, and tiers are not told.
+    """
     off, fixed = _MODELS[provider]
     found = []
-    start = date(2026, 1, 1)
+    start, end = date(2026, 1, 1), date(2027, 1, 1)
+    is_daily = fixed is not None
     if rng.random() < 0.65:
-        sort = rng.choice(["plain", "kept", "grace", "missed", "ends"])
-        end = month.replace(day=rng.randint(10, 20)) if sort == "ends" else date(2027, 1, 1)
+        sort = rng.choice(["plain", "kept", "grace", "missed", *(["ends", "notice"] if is_daily else [])])
+        ends = month.replace(day=rng.randint(10, 20)) if sort == "ends" else end
         discount = Decimal(rng.choice(["5", "7.5", "12", "18"]))
-        agreement = Agreement(f"{provider} volume", provider, ACCOUNTS[provider], off, start, end, discount)
-        found.append(_with_floor(agreement, sort, months))
+        name, tiers = f"{provider} volume", ("standard",) if is_daily else ()
+        agreement = Agreement(
+            name, provider, ACCOUNTS[provider], off, start, ends, discount, service_tiers=tiers
+        )
+        found.append(_with_floor(rng, agreement, sort, months))
     if fixed and rng.random() < 0.5:
-        (model, prices) = fixed
-        found.append(
-            Agreement(
-                f"{provider} {model}", provider, ACCOUNTS[provider], (f"{model}*",), start, date(2027, 1, 1),
-                usd_per_million=prices,
-            )
-        )  # fmt: skip
+        model, prices = fixed
+        name, globs = f"{provider} {model}", (f"{model}*",)
+        found.append(Agreement(name, provider, ACCOUNTS[provider], globs, start, end, usd_per_million=prices))
     return tuple(found)
 
 
-def _with_floor(agreement: Agreement, sort: str, months: list[list[Used]]) -> Agreement:
-    """Set a floor that all months keep, that the last one but this missed in grace, or that all missed."""
+def _with_floor(rng: Random, agreement: Agreement, sort: str, months: list[list[Used]]) -> Agreement:
+    """Set a floor that all months keep, that the last one but this missed, or that all missed."""
     volumes = [agreement.volume(rows) for rows in months]
+    since = f"{months[0][0].day:%Y-%m}"
+    missed = Floor(max(volumes) * 12 // 10, 2, counts_from=since)
     floors = {
-        "kept": Floor(min(volumes) * 8 // 10, 0),
-        "grace": Floor(volumes[-2] * 11 // 10, 2),
-        "missed": Floor(max(volumes) * 12 // 10, 1),
+        "kept": Floor(min(volumes) * 8 // 10, 1, counts_from=since),
+        "grace": Floor(volumes[-2] * 11 // 10, 2, counts_from=since),
+        "missed": missed,
+        "notice": replace(missed, notice_days=rng.randint(9, 20)),
     }
     return agreement.with_floor(floors[sort]) if sort in floors else agreement
 

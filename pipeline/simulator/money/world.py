@@ -52,7 +52,7 @@ def write(folder: Path, *, seed: int, month: str = "2026-10", has_contracts: boo
     first = clocks[-1].first.date()
     terms = {name: draw_terms(rng, name, first, months[:-1], months[-1]) for name in ISSUERS}
     agreements = [agreement for one in terms.values() for agreement in one.agreements]
-    holding = [agreement for agreement in agreements if not agreement.missed(months[:-1])]
+    holding = [agreement.standing(months[:-1], first) for agreement in agreements]
     for clock, rows in zip(clocks[:-1], months[:-1], strict=True):
         past = [Terms(name, one.agreements, unit=one.unit) for name, one in terms.items()]
         charges = charged(rows, agreements)
