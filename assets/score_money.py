@@ -145,7 +145,7 @@ def _words(mine: Iterable[Mapping[str, Decimal]]) -> list[str]:
     for by in mine:
         for effect, usd in by.items():
             sums[effect] += usd
-    return [f"{effect} {usd:,.2f}" for effect, usd in sorted(sums.items()) if usd]
+    return [f"{effect} {usd:,.2f}" for effect, usd in sorted(sums.items()) if abs(usd) >= CENT]
 
 
 def _told(closed: Closed) -> dict[Cell, dict[str, Decimal]]:
