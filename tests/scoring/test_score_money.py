@@ -221,3 +221,10 @@ def test_a_kept_world_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "money-seed-1").mkdir()
     with pytest.raises(ConfigError, match="is there already"):
         simulate_money(MoneyPlan(1, tmp_path))
+
+
+@pytest.mark.xfail(
+    reason="contracts, price effects, stated exchange rates and voided invoices are not read yet"
+)
+def test_three_worlds_tie_out_with_every_fault_named_and_none_invented() -> None:
+    assert [seed for seed in (2, 4, 5) if not simulate_money(MoneyPlan(seed)).score.is_perfect] == []
