@@ -13,6 +13,8 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from pipeline.errors import ConfigError
+
 if TYPE_CHECKING:
     from assets.simulate import Outcome
 
@@ -34,12 +36,20 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter an option
     figures: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Worlds at the same time.")] = _CORES,
     strict: Annotated[bool, typer.Option(help="End with 1 when a median misses its goal.")] = False,
+    money: Annotated[
+        bool, typer.Option("--money", help="Months of bills: contracts and price faults.")
+    ] = False,
 ) -> None:
     """Close simulated months and score them against their truth, beside the goals of their size."""
     from assets import scoreboard  # noqa: PLC0415
     from assets.simulate import Plan, as_json, run  # noqa: PLC0415
 
     chosen = [seed] if seed is not None else _seeds(seeds, fresh)
+    if money:
+        if without or only or drop:
+            raise ConfigError("--without, --only and --drop are about traces: a month of bills has none.")
+        _simulate_money(chosen, keep, figures, workers, strict)
+        return
     plans = [Plan(calls, number, grain, without, only, drop, keep) for number in chosen]
     done: list[Outcome] = list(
         track(run(plans, workers), "closing worlds", total=len(plans), console=_talk, transient=True)
@@ -52,6 +62,25 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter an option
     short = scoreboard.missed(done)
     if strict and short:
         _talk.print(f"Goals missed by the median: {', '.join(short)}.", style="red")
+        raise typer.Exit(1)
+
+
+def _simulate_money(
+    seeds: list[int], keep: Path | None, figures: Path | None, workers: int, strict: bool
+) -> None:
+    """Close months of bills, and say which components and faults are right."""
+    from assets import scoreboard_money as board  # noqa: PLC0415
+    from assets.simulate_money import MoneyPlan, as_money_json, run_money  # noqa: PLC0415
+
+    plans = [MoneyPlan(number, keep) for number in seeds]
+    told = track(run_money(plans, workers), "closing worlds", total=len(plans), console=_talk, transient=True)
+    done = sorted(told, key=lambda outcome: outcome.plan.seed)
+    _out.width = max(_out.width, 110)
+    board.show_money(_out, done)
+    if figures is not None:
+        figures.write_text(json.dumps(as_money_json(done), indent=1) + "\n", "utf-8")
+    if strict and not board.is_all_right(done):
+        _talk.print("Not every component and fault is right.", style="red")
         raise typer.Exit(1)
 
 

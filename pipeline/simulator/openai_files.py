@@ -1,6 +1,6 @@
 """OpenAI's usage and cost exports, as pages of its API: organization/usage and organization/costs."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +14,8 @@ from pipeline.simulator.clock import Clock
 from pipeline.simulator.leaves import Leaves
 
 _TIERS = {"standard": "default", "batch": "default"}
-_KINDS = {"input_uncached": "input", "cache_read": "cached input", "output": "output"}
+KIND_WORDS = {"input_uncached": "input", "cache_read": "cached input", "output": "output"}
+"""Kind -> word of a line item."""
 _MODALITIES = ("audio", "image")
 _LIMITS = {"day": 31, "hour": 168, "minute": 1440}
 """Most time steps that the API puts on one page."""
@@ -41,19 +42,27 @@ def write_usage(folder: Path, bill: Bill, clock: Clock, rng: Random) -> None:
 
 
 def write_costs(folder: Path, bill: Bill, clock: Clock) -> None:
-    """Write the cost export by line item and project, all pages in one file.
+    """Write the cost export by line item and project.
 
     How line items name the service tier is not known, so tiers of a model share its line items.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     days = [f"{day:%Y-%m-%d}" for day in clock.days]
     found: dict[str, list[dict[str, Any]]] = {day: [] for day in days}
     for (day, project, model, kind), (dollars, tokens) in sorted(bill.amounts("openai").items()):
-        found[day].append(_cost(dollars, f"{model}, {_KINDS[kind]}", project, tokens))
+        found[day].append(cost_row(dollars, f"{model}, {KIND_WORDS[kind]}", project, tokens, "tokens"))
     for day in days:
         searches = bill.searches["openai", day]
-        found[day].append(_cost(searches * SEARCH_PRICE, "web search tool calls", "proj_shop", None))
-    buckets = [_bucket(step, 86_400, found[day]) for step, day in zip(clock.steps("day"), days, strict=True)]
+        found[day].append(cost_row(searches * SEARCH_PRICE, "web search tool calls", "proj_shop"))
+    write_cost_pages(folder, clock, found)
+
+
+def write_cost_pages(folder: Path, clock: Clock, found: Mapping[str, Sequence[dict[str, Any]]]) -> None:
+    """Write rows by day, all pages in one file; every day of the month is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    buckets = [
+        _bucket(step, 86_400, list(results))
+        for step, results in zip(clock.steps("day"), found.values(), strict=True)
+    ]
     pages = [_page(buckets[at : at + 7], at + 7 < len(buckets)) for at in range(0, len(buckets), 7)]
     late = f"{clock.last + timedelta(days=3):%Y-%m-%d}"
     (folder / f"costs_{late}.json").write_bytes(_encode(pages))
@@ -64,13 +73,16 @@ def _usual(grain: str) -> int:
     return 7 if grain == "day" else _LIMITS[grain]
 
 
-def _cost(dollars: Decimal, item: str, project: str, tokens: int | None) -> dict[str, Any]:
+def cost_row(
+    dollars: Decimal, item: str, project: str, quantity: int | None = None, unit: str | None = None
+) -> dict[str, Any]:
+    """Return a row of the costs of a line item and project."""
     return {
         "object": "organization.costs.result",
         "amount": {"value": float(dollars), "currency": "usd"},
         "line_item": item,
-        "quantity": None if tokens is None else float(tokens),
-        "quantity_unit": None if tokens is None else "tokens",
+        "quantity": None if quantity is None else float(quantity),
+        "quantity_unit": unit,
         "project_id": project,
         "api_key_id": None,
         "user_id": None,

@@ -1,0 +1,1 @@
+"""Months of bills: contracts, lapsed tiers, fees, credits, tax, currencies, and planted price faults."""
