@@ -49,6 +49,8 @@ def bills(rows: Sequence[Row]) -> list[Bill]:
     gap = _gap(cost, invoiced, charging)
     own = {name: [row for row in invoiced if row["invoice_id"] == name] for name in ids}
     found = {name: lines_of(rows) for name, rows in own.items()}
+    for name in charging:
+        _count_rounded(found[name], cost)
     if len(charging) == 1:
         found[charging[0]] = _detailed(own[charging[0]], cost, is_gap=bool(gap))
     gaps = dict(zip(charging, split(gap, [_charged(own[name]) for name in charging]), strict=True))
@@ -68,6 +70,17 @@ def lines_of(rows: Sequence[Row]) -> list[Line]:
     return [Line(row, _value(row), step * _rate(row)) for row in rows]
 
 
+def _count_rounded(lines: Sequence[Line], cost: Sequence[Row]) -> None:
+    """Tell invoice lines how many rows of a cost export in whole cents they sum, each half a cent off."""
+    usage = [row for row in cost if row["category"] == "usage"]
+    if not step_of(usage):
+        return
+    for line in lines:
+        told = {name: line.row[name] for name in ("model", "token_kind") if line.row[name] is not None}
+        summed = sum(all(row[name] == word for name, word in told.items()) for row in usage)
+        line.rounded, line.step = max(1, summed), max(line.step, CENT * _rate(line.row))
+
+
 def _awaited(cost: list[Row], invoiced: list[Row], ids: list[str]) -> list[Bill]:
     if not _is_valued(cost):
         return []
@@ -82,7 +95,9 @@ def _detailed(own: list[Row], cost: list[Row], *, is_gap: bool) -> list[Line]:
     """The lines of an invoice, with the cost export's in place of those that tell less."""
     least = 1 if _detail(own) else 0
     if not cost or _detail(cost) < least or (least and _detail(own) >= _detail(cost)):
-        return lines_of(own)
+        summing = lines_of(own)
+        _count_rounded(summing, cost)
+        return summing
     replaced = _USED if any(row["category"] in {"usage", "fee"} for row in own) else _FEES
     kept = [row for row in own if row["category"] not in replaced]
     given = {row["category"] for row in kept}

@@ -48,6 +48,8 @@ class Line:
     step: Decimal
     """Smallest step of money that its export writes: a cent, or nothing where it writes all digits."""
     parts: dict[str, Decimal] = field(default_factory=lambda: dict.fromkeys(CHARGE_PARTS, ZERO))
+    rounded: int = 1
+    """Amounts that were rounded to that step before they were summed."""
     rate: Decimal | None = None
     origin: str = ""
     """Where the expected rate comes from, or why there is none."""
@@ -71,7 +73,7 @@ class Line:
     def tolerance(self) -> Decimal:
         """How far the amount may be from the exact one by rounding alone."""
         digits = (self.row.get("quantity_step") or ZERO) * (self.rate or ZERO)
-        return self.step / 2 + digits / 2 + abs(self.amount) * _NOISE + _DUST
+        return self.step * self.rounded / 2 + digits / 2 + abs(self.amount) * _NOISE + _DUST
 
 
 def step_of(rows: Sequence[dict[str, Any]]) -> Decimal:

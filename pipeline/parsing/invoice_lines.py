@@ -162,8 +162,8 @@ def remainder(
 ) -> Iterator[dict[str, Any]]:
     """Yield what the lines lack: credits and tax of the header, the subtotal, and the rest to the total.
 
-    An invoice without lines of its own is one line of usage. A rest of up to half a cent a line is rounding,
-    a larger one an adjustment: the lines of an invoice always add up to its total.
+    An invoice without lines of its own is one line of usage, but for one that only gives credit. A rest of up
+    to half a cent a line is rounding, a larger one an adjustment: the lines always add up to the total.
     """
     given = {row["category"] for row in rows}
     extra = [
@@ -174,7 +174,8 @@ def remainder(
     if not given - {"credit", "tax", "discount", "rounding"}:
         subtotal = _optional(fields, "subtotal")
         amount = total - _sum([*rows, *extra]) if subtotal is None else subtotal
-        extra.append(_line("usage", amount, "not itemised"))
+        if amount or not given:  # a credit note bills no usage
+            extra.append(_line("usage", amount, "not itemised"))
     rest = total - _sum([*rows, *extra])
     if rest:
         is_rounding = abs(rest) <= _HALF_CENT * (len(rows) + len(extra) + 1)
