@@ -10,6 +10,7 @@ import polars as pl
 from pipeline.figures import KEYS
 from pipeline.findings import finding
 from pipeline.period import Month
+from pipeline.rates.sku import RATE_KEY
 from schemas.tables import BY_NAME
 
 SHOWN = 8
@@ -75,7 +76,7 @@ def changed_files(then: pl.DataFrame, now: pl.DataFrame, of_month: pl.DataFrame)
 
 def changed_rates(then: pl.DataFrame, now: pl.DataFrame) -> int:
     """Return how many rates of recon.expected_rate are in both and differ."""
-    key = ["provider", "model", "service_tier", "token_kind"]
+    key = [*RATE_KEY, "valid_from"]
     both = then.join(now.select(*key, now="usd_per_token"), on=key)
     return both.filter(pl.col("usd_per_token").ne_missing(pl.col("now"))).height
 

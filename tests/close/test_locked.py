@@ -150,7 +150,8 @@ def test_a_file_that_disappears_changes_nothing(folder: Path) -> None:
         (late_invoice, ("new: invoices/late.toml (invoice)",)),
         (changed_usage, ("new: anthropic/usage", "replaced or removed: anthropic/usage")),
         (another_team, ("[teams] of the configuration",)),
-        (another_price, ("[prices] of the configuration", "1 of the expected rates: genai-prices")),
+        # the rate where nobody tells the length of a request, and the one of short ones
+        (another_price, ("[prices] of the configuration", "2 of the expected rates: genai-prices")),
     ],
 )
 def test_what_would_change_a_locked_month_is_told_and_changes_nothing(
