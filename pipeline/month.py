@@ -16,6 +16,7 @@ from pipeline.charges.arrivals import Arrivals
 from pipeline.charges.cells import by_day, search_of
 from pipeline.charges.ledgers import ledgers
 from pipeline.charges.price_findings import price_findings
+from pipeline.charges.tax_findings import tax_findings
 from pipeline.metering.unit_findings import unit_errors
 from pipeline.meters import Meters, meter
 from pipeline.narrowing import narrowed
@@ -130,6 +131,8 @@ def rate_card(
 def _money(parts: _Parts, month: Month, money: Priced, daily: pl.DataFrame) -> dict[str, pl.DataFrame]:
     search = search_of(parts.card, month, parts.meters.metered, parts.bills.billed)
     tied = tie_out(daily, parts.bills.billed, str(month), search)
+    effects = price_findings(str(month), tied.charges, tied.effects)
+    taxes = tax_findings(str(month), parts.bills.billed)
     found = rate_findings(month, parts.card, parts.floors, money, parts.calls.calls)
     return {
         "recon.expected_rate": money.rates,
@@ -137,9 +140,7 @@ def _money(parts: _Parts, month: Month, money: Priced, daily: pl.DataFrame) -> d
         "recon.tieout": tied.tieout,
         "recon.charge": tied.charges,
         "recon.price_effect": tied.effects,
-        "recon.finding": pl.concat(
-            [tied.findings, price_findings(str(month), tied.charges, tied.effects), found]
-        ),
+        "recon.finding": pl.concat([tied.findings, effects, taxes, found]),
         "report.team": teams(money.bridge, tied.tieout, parts.calls.calls, str(month)),
     }
 

@@ -28,9 +28,17 @@ ERRORS_OF_PROVIDERS = frozenset(
         "groupings_disagree",
         "unit_error",
         "negative_quantity",
+        "price_contract_not_applied",
+        "price_lapsed_tier",
+        "price_list_change",
+        "price_unit",
+        "price_wrong_kind",
+        "price_wrong_model",
+        "price_wrong_service_tier",
+        "tax_off_base",
     }
 )
-UNEXPLAINED = frozenset({"unexplained_material"})
+UNEXPLAINED = frozenset({"unexplained_material", "unexplained_price"})
 """Codes of findings by class; every other code is for us to put right."""
 
 _OPEN = ("open", "disputed")
