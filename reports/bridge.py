@@ -56,7 +56,9 @@ def whole_bridge(bridge: pl.DataFrame, table: Grid, texts: Mapping[str, CauseTex
     metered = sum((row["usd"] or ZERO for row in exact.values()), ZERO)
     is_tied = bool(table.rows) and agree(metered, table.exact_metered)
     goal = table.total["metered_at_expected_rate"] if is_tied else cents(metered)
-    lines = _lines(exact, texts, {}, goal)
+    rest = exact["unexplained"]["usd"]
+    fixed = {} if rest is None else {"unexplained": cents(rest)}  # as the headline says it
+    lines = _lines(exact, texts, fixed, goal)
     return _assemble(lines, _components(table, goal) if table.rows else None, bridge, gross)
 
 

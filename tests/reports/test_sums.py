@@ -5,9 +5,12 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from reports.bridge import SUMS
+from reports.bridge import SUMS, whole_bridge
+from reports.tieout import Grid
+from reports.view import CauseText
 
 CENT = Decimal("0.01")
+NO_BILLS = Grid((), (), {}, Decimal(0), Decimal(0))
 
 
 def bridge_of(page):
@@ -159,3 +162,22 @@ def test_errors_of_estimates_add_up_by_the_root_of_their_squares_and_bounds_plai
     )
     found = rows.select(SUMS[1], SUMS[2])
     assert found.row(0) == (190 - 5 - 10, 190 + 5 + 5)  # 3 and 4 make 5
+
+
+def test_the_unexplained_has_the_cents_of_its_own_amount_whatever_the_other_steps_leave(make_month) -> None:
+    """By largest remainder alone it would take the cent that the others are short of."""
+    bridge = make_month()["recon.bridge"].filter(
+        pl.col("step").is_in(["traced", "missing_usage", "unexplained"])
+    )
+    amounts = {"traced": "100.0041", "missing_usage": "5.0042", "unexplained": "0.2047"}
+    one = bridge.unique("step", keep="first", maintain_order=True)
+    usd = one["step"].replace_strict(
+        {step: Decimal(text) for step, text in amounts.items()}, return_dtype=one["usd"].dtype
+    )
+    texts = {step: CauseText(step, step, step, "") for step in amounts}
+    shown = {
+        line.code: line.usd.shown
+        for line in whole_bridge(one.with_columns(usd=usd), NO_BILLS, texts, 0).lines
+    }
+    assert shown["unexplained"] == Decimal("0.20")
+    assert sum(shown[step] for step in amounts) == Decimal("105.21")
