@@ -24,9 +24,12 @@ def export_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> tuple[str
         try:
             frame.write_parquet(folder / f"{table.exported}.parquet", compression="zstd", statistics=False)
             _inert(frame).write_csv(folder / f"{table.exported}.csv")
-        except pl.exceptions.PolarsError as error:  # what its Parquet writer makes of a full disk
-            number = re.search(r"os error (\d+)", str(error))
-            told = f"{folder / table.exported}.parquet cannot be written: {error}"
+        except (
+            pl.exceptions.PolarsError,
+            OSError,
+        ) as error:  # what Polars makes of a full disk has no number
+            number = re.search(r"(?:os error|Errno) (\d+)", str(error))
+            told = f"{folder / table.exported} cannot be written: {error}"
             raise OSError(int(number[1]) if number else 0, told) from error
         names += [f"{table.exported}.parquet", f"{table.exported}.csv"]
     return tuple(names)
