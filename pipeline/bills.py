@@ -58,6 +58,13 @@ _CHARGE = (
 _ORDER = ("provider", "account", "origin", "invoice_id", "billed_on", "line", "position")
 
 
+class _Stated(NamedTuple):
+    """A rate that an invoice states."""
+
+    usd: Decimal
+    source: str = "the invoice"
+
+
 class Bills(NamedTuple):
     """Frames of core.billed, core.unmapped and recon.finding."""
 
@@ -171,8 +178,8 @@ def _in_dollars(rows: pl.DataFrame, settings: Settings, month: Month) -> list[pl
     ]
 
 
-def _of_invoice(rate: Decimal | None) -> ExchangeRate | None:
-    return None if rate is None else ExchangeRate(currency="XXX", usd=rate, source="the invoice")
+def _of_invoice(rate: Decimal | None) -> _Stated | None:
+    return None if rate is None else _Stated(rate)
 
 
 def _unmapped(charges: pl.DataFrame, month: Month) -> pl.DataFrame:

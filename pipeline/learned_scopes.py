@@ -48,7 +48,7 @@ class _Fit:
         self.some = some
         self.key_of = np.full(some.services.height, -1)
         self.traced, self.doubt = (np.zeros_like(some.metered) for _ in range(2))
-        self.cost = np.array([self._cost(key, 0.0, 0.0) for key in range(len(some.metered))])
+        self.misfit = np.array([self._misfit_of(key, 0.0, 0.0) for key in range(len(some.metered))])
 
     def move(self, service: int, key: int) -> None:
         """Give a service to a key, or with -1 to none."""
@@ -56,24 +56,24 @@ class _Fit:
             if place >= 0:
                 self.traced[place] += sign * self.some.traced[service]
                 self.doubt[place] += sign * self.some.doubt[service]
-                self.cost[place] = self._cost(place, 0.0, 0.0)
+                self.misfit[place] = self._misfit_of(place, 0.0, 0.0)
         self.key_of[service] = key
 
     def gains(self, service: int) -> Array:
         """Return by how much twice the log likelihood of every key rises with a service that has none."""
         traced, doubt = self.some.traced[service], self.some.doubt[service]
-        costs = np.array([self._cost(key, traced, doubt) for key in range(len(self.cost))])
-        gains: Array = (self.cost - costs + _TEAM * self._is_of_team(service)).round(_DIGITS)
+        misfits = np.array([self._misfit_of(key, traced, doubt) for key in range(len(self.misfit))])
+        gains: Array = (self.misfit - misfits + _TEAM * self._is_of_team(service)).round(_DIGITS)
         return gains
 
     def loss(self, one: int, other: int) -> float:
         """Return by how much it falls when two services change keys."""
         some, keys = self.some, (int(self.key_of[one]), int(self.key_of[other]))
         more = (some.traced[other] - some.traced[one], some.doubt[other] - some.doubt[one])
-        swapped = self._cost(keys[0], *more) + self._cost(keys[1], -more[0], -more[1])
-        return round(swapped - float(self.cost[list(keys)].sum()), _DIGITS)
+        swapped = self._misfit_of(keys[0], *more) + self._misfit_of(keys[1], -more[0], -more[1])
+        return round(swapped - float(self.misfit[list(keys)].sum()), _DIGITS)
 
-    def _cost(self, key: int, traced: Array | float, doubt: Array | float) -> float:
+    def _misfit_of(self, key: int, traced: Array | float, doubt: Array | float) -> float:
         """Minus twice the log likelihood of a key's traffic, as of Student errors with four degrees."""
         metered, expected = self.some.metered[key], self.traced[key] + traced
         middle = (metered + expected) / 2
@@ -87,7 +87,7 @@ class _Fit:
         teams = self.some.services["team"].to_list()
         others = [
             {teams[one] for one in np.flatnonzero(self.key_of == key) if one != service}
-            for key in range(len(self.cost))
+            for key in range(len(self.misfit))
         ]
         return np.array([float(found == {teams[service]}) for found in others])
 
