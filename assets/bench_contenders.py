@@ -10,7 +10,8 @@ import polars as pl
 from assets.bench_measure import Contender, tool
 from assets.bench_protobuf import messages
 from pipeline.landing import land
-from pipeline.settings import Settings, Source
+from pipeline.settings import Settings
+from pipeline.source_settings import Source
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import dagster as dg
 
-from assets.close import CHECKS, CheckResult
 from assets.factory import key_of
+from assets.laws import CHECKS, CheckResult
 from assets.metadata import plain
 
 

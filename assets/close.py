@@ -5,18 +5,19 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
 from assets.compute import Progress, computer, models, read_raw, resolve_calls
+from assets.laws import CHECKS, CheckResult, ChecksFailedError, check
 from pipeline import closing_files, locking, settings
 from pipeline.calls import Calls
 from pipeline.causes import CAUSES
 from pipeline.changes import Changes, late_text
 from pipeline.closing import Person, standing
 from pipeline.copies import copy_month
-from pipeline.errors import BalanceError, StorageError, TallystickError
+from pipeline.errors import StorageError, TallystickError
 from pipeline.exports import export_tables, recover, swap, write_texts
 from pipeline.findings import assemble
 from pipeline.landing import land as land_files
@@ -36,41 +37,9 @@ from schemas.tables import BY_NAME, TABLES
 
 log = logging.getLogger(__name__)
 
-CHECKS = {
-    "nothing_is_lost": ("report.close", "Every record read is kept or in quarantine."),
-    "traces_are_whole": ("core.call", "Traced tokens less what was counted twice are those of the calls."),
-    "meter_is_whole": ("recon.bucket", "The buckets hold every metered token once."),
-    "bridge_adds_up": ("recon.bridge", "The steps of every cell add up to its metered tokens."),
-    "workloads_add_up": ("recon.anatomy", "Every billed call has one workload, with all of its tokens."),
-    "tieout_adds_up": ("recon.tieout", "The components of every invoice add up to it, in whole cents."),
-    "charges_add_up": ("recon.charge", "The lines of every invoice add up to its components."),
-    "effects_add_up": ("recon.price_effect", "The effects on a line's price add up to it."),
-    "teams_add_up": ("report.team", "The teams and pools together are billed what the invoices bill."),
-}
-"""Conservation laws: name of the SQL file, table, sentence. A broken one stops the close."""
-
 _NEEDED = {"recon.expected_rate", "recon.finding", "report.close", "raw.file"}
 _READ = tuple(table.name for table in TABLES if table.exported or table.name in _NEEDED)
 """Tables that are published, or that pages need."""
-
-
-class CheckResult(NamedTuple):
-    """What became of one conservation law."""
-
-    name: str
-    table: str
-    passed: bool
-    message: str
-    metadata: dict[str, Any]
-
-
-class ChecksFailedError(BalanceError):
-    """A conservation law is broken; nothing was committed."""
-
-    def __init__(self, checks: tuple[CheckResult, ...]) -> None:
-        broken = [check for check in checks if not check.passed]
-        super().__init__("; ".join(f"{check.name}: {check.message}" for check in broken))
-        self.checks = checks
 
 
 class Lock(NamedTuple):
@@ -143,7 +112,7 @@ def reconcile(
     with Warehouse.open(config.warehouse_file) as warehouse:
         if locking.month_standing(warehouse, month).is_locked:
             found = locking.compared(config, month, warehouse, computer(config, warehouse, tell))
-            return _reconciled(warehouse, month, tuple(_check(warehouse, n, month) for n in CHECKS), found)
+            return _reconciled(warehouse, month, tuple(check(warehouse, n, month) for n in CHECKS), found)
         with warehouse.transaction():
             checks = _commit(config, month, warehouse, tell)
         hinders = locking.lock(config, month, warehouse, lock.who, prepared=lock.is_preparer) if lock else ()
@@ -161,8 +130,8 @@ def _commit(config: Settings, month: Month, warehouse: Warehouse, tell: Progress
         warehouse.replace_month(BY_NAME[name], str(month), frame)
     evidence = warehouse.run("recon/evidence", month=str(month)).cast(BY_NAME["recon.evidence"].schema)
     warehouse.replace_month(BY_NAME["recon.evidence"], str(month), evidence)
-    checks = tuple(_check(warehouse, name, month) for name in CHECKS)
-    if not all(check.passed for check in checks):
+    checks = tuple(check(warehouse, name, month) for name in CHECKS)
+    if not all(result.passed for result in checks):
         raise ChecksFailedError(checks)
     return checks
 
@@ -270,17 +239,6 @@ def close_month(
     land(config, progress)
     done = reconcile(config, month, progress, lock)
     return publish(config, month)._replace(changes=done.changes, hinders=done.hinders)
-
-
-def _check(warehouse: Warehouse, name: str, month: Month) -> CheckResult:
-    table, sentence = CHECKS[name]
-    bad = warehouse.run(f"checks/{name}", month=str(month))
-    message = (
-        sentence
-        if bad.is_empty()
-        else f"{bad.height} rows break '{sentence}' First: {bad.row(0, named=True)}"
-    )
-    return CheckResult(name, table, bad.is_empty(), message, {"bad_rows": bad.height})
 
 
 def _pages(config: Settings, tables: dict[str, pl.DataFrame]) -> dict[str, str]:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 
 from assets.checks import check_results, check_specs
-from assets.close import ChecksFailedError, Reconciled
+from assets.close import Reconciled
 from assets.factory import POOL, key_of, table_spec
+from assets.laws import ChecksFailedError
 from assets.partitions import MONTHS, month_of
 from assets.resources import Configuration
 from pipeline.changes import told

@@ -3,15 +3,15 @@
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from pipeline.sections import Section
 
 _Month = Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")]
 
 
-class _Rule(BaseModel):
+class _Rule(Section):
     """Which open items are meant: every glob must fit."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     code: str = "*"
     """Glob of the item's code."""
@@ -43,10 +43,8 @@ class Resolution(_Rule):
     why: Annotated[str, Field(min_length=1, max_length=400)]
 
 
-class Closing(BaseModel):
+class Closing(Section):
     """Rules for open items."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     owners: tuple[Owner, ...] = ()
     resolutions: tuple[Resolution, ...] = ()

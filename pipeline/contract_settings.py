@@ -5,8 +5,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from pipeline.sections import Section
 from pipeline.settings_errors import month_name
 from schemas.types import ALL, TOKEN_KINDS
 
@@ -14,13 +15,7 @@ Share = Annotated[Decimal, Field(gt=-1000, le=100)]
 """Per cent off the list; negative for a surcharge."""
 
 
-class _Section(BaseModel):
-    """Closed and immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Dated(_Section):
+class _Dated(Section):
     """What holds from a day on, and up to a day."""
 
     valid_from: date | None = None
@@ -58,7 +53,7 @@ class Price(_Dated):
     """Where the tokens are processed, in the meter's word; `all` where no other entry names the place."""
 
 
-class Floor(_Section):
+class Floor(Section):
     """The volume that a contract promises a month, and what happens below it."""
 
     monthly_tokens: int | None = Field(default=None, ge=1)
@@ -90,7 +85,7 @@ class Floor(_Section):
         return self
 
 
-class Capacity(_Section):
+class Capacity(Section):
     """Capacity that is paid by the hour, used or not."""
 
     name: str
@@ -117,7 +112,7 @@ class Contract(_Dated):
     """Where the tokens are processed, in the meter's word; everywhere when left out."""
     discount_percent: Share | None = None
     """Per cent off the list price of the same kind, tier, length and place; negative for a surcharge."""
-    usd_per_million: dict[str, Annotated[Decimal, Field(ge=0)]] = {}
+    usd_per_million: dict[str, Annotated[Decimal, Field(ge=0)]] = Field(default_factory=dict)
     """Token kind -> dollars for a million tokens, whatever their length and place."""
     floor: Floor | None = None
     commitment_usd: Decimal | None = Field(default=None, gt=0)

@@ -8,18 +8,17 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator as After
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pipeline.period import Month
+from pipeline.sections import Section
 from pipeline.settings_errors import month_name
 
 _STATED = "configuration"
 
 
-class ExchangeRate(BaseModel):
+class ExchangeRate(Section):
     """US dollars for one unit of a currency, as stated by somebody, for a day, a month or always."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     currency: str
     """ISO 4217 code."""

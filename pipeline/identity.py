@@ -6,8 +6,9 @@ import msgspec
 import polars as pl
 
 from pipeline.globs import fits
-from pipeline.settings import Settings, TeamRule
+from pipeline.settings import Settings
 from pipeline.spans.tree import nearest
+from pipeline.team_settings import TeamRule
 
 UNOWNED = "unowned"
 

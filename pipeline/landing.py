@@ -19,7 +19,8 @@ from pipeline.intake.manifest import QUARANTINE, TABLE_OF_KIND, Manifest, Offere
 from pipeline.intake.spool import Spool
 from pipeline.intake.taking import Taking
 from pipeline.landing_progress import LandingSummary, Progress, SourceSummary, Told
-from pipeline.settings import Settings, Source
+from pipeline.settings import Settings
+from pipeline.source_settings import Source
 from pipeline.storage import list_files
 from pipeline.stored import StoredFile
 from pipeline.warehouse import Warehouse

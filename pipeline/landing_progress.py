@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from pipeline.intake.manifest import Offered
-from pipeline.settings import Source
+from pipeline.source_settings import Source
 from pipeline.stored import Ignored, StoredFile
 
 Progress = Callable[[str, int, int], None]

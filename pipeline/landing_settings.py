@@ -2,15 +2,14 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.keys import is_remote, parse
+from pipeline.sections import Section
 
 
-class Landing(BaseModel):
+class Landing(Section):
     """Where and by how many workers files are read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     executor: Literal["threads", "processes", "dask"] = "threads"
     workers: int | None = Field(default=None, ge=1, le=1024)

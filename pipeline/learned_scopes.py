@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.key_traffic import Array, Traffic, traffic
-from pipeline.settings import Scope
+from pipeline.team_settings import Scope
 
 _CHANCE = 0.3
 """Part of calls that the meter and the traces may count differently, one by one: failures, lost spans."""

@@ -12,7 +12,8 @@ from pipeline.metering.usage_meter import keyed_rows
 from pipeline.period import Month
 from pipeline.sampling import kept_share
 from pipeline.scopes import with_scope
-from pipeline.settings import Scope, Settings
+from pipeline.settings import Settings
+from pipeline.team_settings import Scope
 
 
 class Narrowed(NamedTuple):

@@ -13,7 +13,8 @@ from pipeline.intake.file_rows import MAX_EXPORT_BYTES
 from pipeline.keys import is_remote
 from pipeline.parsing.tables import head_of, is_parquet
 from pipeline.providers import PROVIDERS
-from pipeline.settings import Settings, Source
+from pipeline.settings import Settings
+from pipeline.source_settings import Source
 from pipeline.storage import list_files
 from pipeline.stored import StoredFile
 from pipeline.traces import trace_format

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import polars as pl
 
 from pipeline.globs import fits
-from pipeline.settings import Scope, Settings
+from pipeline.settings import Settings
+from pipeline.team_settings import Scope
 
 
 def with_scope(frame: pl.DataFrame, settings: Settings) -> pl.DataFrame:

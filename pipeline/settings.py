@@ -2,22 +2,16 @@
 
 import hashlib
 import os
-import re
 import tomllib
-from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
     field_validator,
-    model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -25,102 +19,23 @@ from pipeline.closing_settings import Closing
 from pipeline.contract_settings import Contracts, Price
 from pipeline.errors import ConfigError
 from pipeline.exchange_settings import ExchangeRates
-from pipeline.keys import is_remote, parse
+from pipeline.keys import is_remote
 from pipeline.landing_settings import Landing
+from pipeline.output_settings import S3, Output
+from pipeline.sections import Section
 from pipeline.settings_errors import problem
-
-Kind = Literal["traces", "usage", "cost", "invoice", "requests"]
-
-
-class _Section(BaseModel):
-    """Closed and immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from pipeline.source_settings import Source
+from pipeline.team_settings import Identity, Scope, TeamRule
 
 
-class Source(_Section):
-    """Where files of one kind lie."""
-
-    kind: Kind
-    uri: str
-    """A file, a folder or a glob, relative to the configuration's folder or on S3."""
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = ""
-    """What messages call it; made of kind and uri when left out."""
-    format: str | None = None
-    """Name of a format; found from the content when left out."""
-    provider: str | None = None
-    """Slug of the provider, where the format does not tell."""
-    account: str | None = None
-    """Provider account that exports belong to; on traces, the account that all its calls are billed to."""
-    pulled_at: datetime | None = None
-    """When these exports were pulled; else the date in the file name, else the file's time."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _has_a_name(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or "name" in values:
-            return values
-        words = re.findall(r"[A-Za-z0-9]+", f"{values.get('kind', '')} {values.get('uri', '')}")
-        return {**values, "name": "-".join(words) or "source"}
-
-    @field_validator("uri")
-    @classmethod
-    def _is_a_place(cls, value: str) -> str:
-        if is_remote(value):
-            parse(value)
-        elif "://" in value:
-            raise ValueError("sources are local files, folders and globs, or s3://bucket/...; copy it there")
-        return value
-
-
-class Scope(_Section):
-    """A place where traced and metered can meet that is narrower than an account."""
-
-    name: str
-    provider: str
-    account: str | None = None
-    project_ids: tuple[str, ...] = ()
-    """Projects or workspaces of the export."""
-    api_key_ids: tuple[str, ...] = ()
-    """API keys of the export."""
-    services: tuple[str, ...] = ()
-    """Globs of service names whose calls use it."""
-    team: str | None = None
-    """Team that owns what no call explains; without it, a pool."""
-
-
-class TeamRule(_Section):
-    """One rule that gives calls to a team; rules are tried in order, the first match wins."""
-
-    team: str
-    service: str | None = None
-    """Glob of the service name."""
-    span_attribute: dict[str, str] = {}
-    """Span attributes and the globs of their values; all must match."""
-    resource_attribute: dict[str, str] = {}
-    """Resource attributes and the globs of their values; all must match."""
-    project_id: str | None = None
-    valid_from: date | None = None
-    valid_to: date | None = None
-    """First day on which the rule no longer holds."""
-
-
-class Identity(_Section):
-    """Attributes whose value is a team, a feature or a conversation, on the span or its resource."""
-
-    team_attributes: tuple[str, ...] = ("team", "team.name", "owner.team")
-    feature_attributes: tuple[str, ...] = ("feature", "feature.name", "app.feature")
-    conversation_attributes: tuple[str, ...] = ("gen_ai.conversation.id", "session.id", "conversation.id")
-
-
-class Models(_Section):
+class Models(Section):
     """Words for models beyond the built-in tables."""
 
-    aliases: dict[str, str] = {}
+    aliases: dict[str, str] = Field(default_factory=dict)
     """Alias as traced or billed -> model as metered."""
 
 
-class Sampling(_Section):
+class Sampling(Section):
     """A share of traces that a sampler keeps without a mark on their spans; the first match counts."""
 
     service: str = "*"
@@ -139,14 +54,14 @@ class Sampling(_Section):
         return value
 
 
-class Materiality(_Section):
+class Materiality(Section):
     """A finding is material when it passes both bounds."""
 
     usd: Decimal = Field(default=Decimal(100), ge=0)
     percent: Decimal = Field(default=Decimal(3), ge=0)
 
 
-class Anatomy(_Section):
+class Anatomy(Section):
     """Which calls test the product and serve nobody."""
 
     evaluation_environments: tuple[str, ...] = ("ci", "eval*", "test*", "stag*", "qa")
@@ -163,44 +78,7 @@ class Anatomy(_Section):
     """Globs of service names."""
 
 
-class Output(_Section):
-    """Where results go, relative to the configuration's folder."""
-
-    folder: str = "output"
-    warehouse: str = "tallystick.duckdb"
-    copy_to: str | None = None
-    """Where on S3 a published month is copied to: s3://bucket/folder."""
-
-    @field_validator("folder", "warehouse")
-    @classmethod
-    def _is_local(cls, value: str) -> str:
-        if "://" in value:
-            raise ValueError("this is a local path; `copy_to` takes an s3:// address for the published month")
-        return value
-
-    @field_validator("copy_to")
-    @classmethod
-    def _is_a_folder_of_s3(cls, value: str | None) -> str | None:
-        if value is not None and (not is_remote(value) or parse(value).pattern != ("**", "*")):
-            raise ValueError("write an address on S3 without wild cards: s3://bucket/folder")
-        return value
-
-
-class S3(_Section):
-    """How S3 is reached; credentials and region are the environment's matter."""
-
-    endpoint_url: str | None = None
-    """Another server that speaks S3; without it AWS_ENDPOINT_URL_S3, else Amazon's."""
-
-    @field_validator("endpoint_url")
-    @classmethod
-    def _is_a_url(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@?#]*)?", value):
-            raise ValueError("write http:// or https://, the host and the port, and no credentials")
-        return value
-
-
-class Settings(_Section):
+class Settings(Section):
     """The whole configuration."""
 
     company: str = "Your company"

@@ -13,7 +13,7 @@ from pipeline.intake.groups import Group, GroupRead, read_group
 from pipeline.intake.handover import Handover, Held
 from pipeline.intake.manifest import Key, Offered
 from pipeline.intake.parts import CHANGED, Piece, Read, pieces_of, read_piece
-from pipeline.settings import Source
+from pipeline.source_settings import Source
 from pipeline.storage import signature
 from pipeline.stored import StoredFile
 

@@ -15,7 +15,7 @@ from pipeline.intake.decoding import Batch, DecodeOptions, decode_records
 from pipeline.intake.manifest import TABLE_OF_KIND
 from pipeline.parsing.tables import head_of, is_parquet
 from pipeline.provider import ExportFormat, Reject
-from pipeline.settings import Source
+from pipeline.source_settings import Source
 from pipeline.storage import open_stored
 from pipeline.stored import StoredFile
 from pipeline.traces import trace_format

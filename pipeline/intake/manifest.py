@@ -13,7 +13,8 @@ import polars as pl
 from pipeline.errors import SourceError
 from pipeline.formats import FORMATS
 from pipeline.intake.decoding import DECODER_VERSION
-from pipeline.settings import Settings, Source
+from pipeline.settings import Settings
+from pipeline.source_settings import Source
 from pipeline.stored import StoredFile
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME, Table

@@ -9,7 +9,7 @@ from pipeline.intake.decoding import DecodeOptions
 from pipeline.intake.file_rows import READABLE, Extent, read_file
 from pipeline.intake.handover import Handover, Held, Part
 from pipeline.intake.part_writer import PartWriter, quarantined
-from pipeline.settings import Source
+from pipeline.source_settings import Source
 from pipeline.storage import signature
 from pipeline.stored import StoredFile
 from pipeline.traces import trace_format

@@ -31,7 +31,8 @@ from pipeline.intake.part_writer import quarantined
 from pipeline.intake.parts import Read
 from pipeline.landing_progress import Told
 from pipeline.provider import Reject
-from pipeline.settings import Settings, Source
+from pipeline.settings import Settings
+from pipeline.source_settings import Source
 from pipeline.stored import StoredFile
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME

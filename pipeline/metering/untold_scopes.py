@@ -5,7 +5,8 @@ import polars as pl
 from pipeline.findings import assemble, finding
 from pipeline.metering.restatement import has
 from pipeline.period import Month
-from pipeline.settings import Scope, Settings
+from pipeline.settings import Settings
+from pipeline.team_settings import Scope
 
 
 def untold_scopes(rows: pl.DataFrame, settings: Settings, month: Month) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets import close
+from assets import close, laws
 from assets.definitions import build_defs
 from pipeline.landing import LandingSummary, Progress
 from pipeline.period import Month
@@ -33,11 +33,11 @@ class Steps:
     def reconcile(self, settings: Settings, month: Month) -> close.Reconciled:
         self.ran.append(f"reconcile {month}")
         checks = tuple(
-            close.CheckResult(name, table, name != self.broken, "12 of 12 cells", {"bad_rows": 0})
-            for name, (table, _) in close.CHECKS.items()
+            laws.CheckResult(name, table, name != self.broken, "12 of 12 cells", {"bad_rows": 0})
+            for name, (table, _) in laws.CHECKS.items()
         )
         if self.broken:
-            raise close.ChecksFailedError(checks)
+            raise laws.ChecksFailedError(checks)
         rows = {table.name: 5 for table in TABLES if table.is_monthly}
         return close.Reconciled(month, "c10se", "All of it is explained.", rows, checks)
 

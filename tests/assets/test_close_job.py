@@ -2,7 +2,7 @@
 
 import pytest
 
-from assets.close import CHECKS
+from assets.laws import CHECKS
 from schemas.tables import TABLES
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets import close
+from assets import close, laws
 from assets.definitions import build_defs
 from pipeline.period import Month
 from schemas.tables import TABLES
@@ -51,7 +51,7 @@ def test_a_month_materialises_every_table_and_every_law_holds(run_twice) -> None
     checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
     assert {table.name.replace(".", "/") for table in TABLES} <= keys
     assert {"published/index", "published/teams", "published/exports"} <= keys
-    assert checks == dict.fromkeys(close.CHECKS, True)
+    assert checks == dict.fromkeys(laws.CHECKS, True)
 
 
 def test_a_second_run_changes_no_byte(run_twice) -> None:

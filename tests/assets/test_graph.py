@@ -8,14 +8,14 @@ import dagster as dg
 import pytest
 
 import reports
-from assets.close import CHECKS
 from assets.definitions import build_defs, defs
 from assets.factory import key_of
 from assets.jobs import monthly_close
+from assets.laws import CHECKS
 from assets.partitions import MONTHS
 from assets.raw import SOURCES
 from assets.report import PAGE_READS
-from pipeline.settings import Source
+from pipeline.source_settings import Source
 from schemas.tables import TABLES
 
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}

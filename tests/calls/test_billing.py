@@ -3,7 +3,8 @@
 import polars as pl
 import pytest
 
-from pipeline.settings import Models, Scope, Settings
+from pipeline.settings import Models, Settings
+from pipeline.team_settings import Scope
 
 USAGE = {"input_tokens": 10, "output_tokens": 5}
 

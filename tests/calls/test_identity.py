@@ -4,7 +4,8 @@ from datetime import date
 
 import pytest
 
-from pipeline.settings import Identity, Settings, TeamRule
+from pipeline.settings import Settings
+from pipeline.team_settings import Identity, TeamRule
 
 USAGE = {"input_tokens": 10, "output_tokens": 5}
 

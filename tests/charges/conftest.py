@@ -8,10 +8,11 @@ import pytest
 
 from pipeline.charges.search import PriceSearch
 from pipeline.charges.tariffs import Tariffs
+from pipeline.contract_settings import Price
 from pipeline.period import Month
 from pipeline.pricing import RateCard
 from pipeline.providers import PROVIDERS
-from pipeline.settings import Price, Settings
+from pipeline.settings import Settings
 from pipeline.tieout import Tied, tie_out
 from tests.charges.bills import SONNET, Row, assert_adds_up, frame
 

@@ -9,7 +9,8 @@ from pipeline.calls import Calls
 from pipeline.learned_scopes import learned_scopes
 from pipeline.narrowing import narrowed
 from pipeline.period import Month
-from pipeline.settings import Scope, Settings
+from pipeline.settings import Settings
+from pipeline.team_settings import Scope
 from schemas.tables import BY_NAME
 
 MONTH = Month(2026, 10)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pipeline.landing import LandingSummary, land
-from pipeline.settings import Settings, Source
+from pipeline.settings import Settings
+from pipeline.source_settings import Source
 from pipeline.warehouse import Warehouse
 
 START = 1_790_000_000 * 10**9

@@ -11,7 +11,8 @@ import pytest
 from pipeline import landing
 from pipeline.errors import ConfigError
 from pipeline.landing import LandingSummary, land
-from pipeline.settings import Settings, Source
+from pipeline.settings import Settings
+from pipeline.source_settings import Source
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME, TABLES
 

@@ -21,7 +21,8 @@ from pipeline.errors import BalanceError
 from pipeline.intake import groups, taking
 from pipeline.intake.handover import Held
 from pipeline.landing import land
-from pipeline.settings import Landing, Settings
+from pipeline.landing_settings import Landing
+from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME
 
@@ -283,7 +284,8 @@ import os, signal, sys
 from pathlib import Path
 from pipeline.intake import taking
 from pipeline.landing import land
-from pipeline.settings import Settings, Source
+from pipeline.settings import Settings
+from pipeline.source_settings import Source
 from pipeline.warehouse import Warehouse
 inserted, left = Warehouse.insert, [int(sys.argv[2])]
 def insert(*given):
@@ -326,7 +328,9 @@ MEASURED = """
 import resource, sys, time
 from pathlib import Path
 from pipeline.landing import land
-from pipeline.settings import Landing, Settings, Source
+from pipeline.landing_settings import Landing
+from pipeline.settings import Settings
+from pipeline.source_settings import Source
 from pipeline.warehouse import Warehouse
 source = Source(name="it", kind=sys.argv[2], uri=sys.argv[3])
 settings = Settings(sources=(source,), root=Path(sys.argv[1]), landing=Landing(workers=2))

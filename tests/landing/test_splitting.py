@@ -25,7 +25,9 @@ from pipeline.intake.blocks import read_blocks, record_start
 from pipeline.intake.decoding import Batch, DecodeOptions, decode
 from pipeline.intake.json_decoding import decode_blocks
 from pipeline.intake.parts import Piece, Read, read_piece
-from pipeline.settings import Landing, Settings, Source
+from pipeline.landing_settings import Landing
+from pipeline.settings import Settings
+from pipeline.source_settings import Source
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME
 

@@ -4,11 +4,12 @@ from decimal import Decimal
 
 import pytest
 
+from pipeline.contract_settings import Price
 from pipeline.metering.unit_findings import unit_errors
 from pipeline.period import Month
 from pipeline.pricing import RateCard
 from pipeline.providers import PROVIDERS
-from pipeline.settings import Price, Settings
+from pipeline.settings import Settings
 from schemas.tables import BY_NAME
 
 OCTOBER = Month(2026, 10)

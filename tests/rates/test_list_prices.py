@@ -6,12 +6,13 @@ from decimal import Decimal
 import pytest
 from genai_prices import Usage, calc_price
 
+from pipeline.contract_settings import Price
 from pipeline.period import Month
 from pipeline.pricing import RateCard
 from pipeline.providers import PROVIDERS
 from pipeline.rates.list_prices import last_recorded, list_changes, listed, long_from
 from pipeline.rates.sku import Sku
-from pipeline.settings import Price, Settings
+from pipeline.settings import Settings
 
 DAY = date(2026, 10, 7)
 CARD = RateCard(Settings(), PROVIDERS)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.contract_settings import Contract, Floor
+from pipeline.contract_settings import Contract, Floor, Price
 from pipeline.period import Month
 from pipeline.pricing import RateCard, expected_rates
 from pipeline.providers import PROVIDERS
 from pipeline.rates.sku import Rated, Sku
 from pipeline.rates.terms import Lapse, rivals
-from pipeline.settings import Price, Settings
+from pipeline.settings import Settings
 from schemas.tables import BY_NAME
 
 OCTOBER = Month(2026, 10)

@@ -9,8 +9,10 @@ import pytest
 from pipeline.errors import StorageError
 from pipeline.intake.spool import Spool
 from pipeline.landing import LandingSummary, land
+from pipeline.output_settings import S3
 from pipeline.preflight import check
-from pipeline.settings import S3, Settings, Source
+from pipeline.settings import Settings
+from pipeline.source_settings import Source
 from pipeline.storage import hash_file, list_files
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME

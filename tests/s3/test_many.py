@@ -59,7 +59,10 @@ LANDED = """
 import resource, sys
 from pathlib import Path
 from pipeline.landing import land
-from pipeline.settings import S3, Landing, Settings, Source
+from pipeline.landing_settings import Landing
+from pipeline.output_settings import S3
+from pipeline.settings import Settings
+from pipeline.source_settings import Source
 from pipeline.warehouse import Warehouse
 root, url, uri = Path(sys.argv[1]), *sys.argv[2:]
 source = Source(name="it", kind="traces", uri=uri)

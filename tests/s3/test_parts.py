@@ -11,7 +11,10 @@ from pipeline.errors import StorageError, WarehouseError
 from pipeline.intake.decoding import DecodeOptions
 from pipeline.intake.handover import Handover, open_handover
 from pipeline.landing import land
-from pipeline.settings import S3, Landing, Settings, Source
+from pipeline.landing_settings import Landing
+from pipeline.output_settings import S3
+from pipeline.settings import Settings
+from pipeline.source_settings import Source
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME
 

@@ -10,7 +10,10 @@ from assets.bench_data import write_dump
 from pipeline import landing
 from pipeline.intake.decoding import DecodeOptions
 from pipeline.landing import land
-from pipeline.settings import S3, Landing, Settings, Source
+from pipeline.landing_settings import Landing
+from pipeline.output_settings import S3
+from pipeline.settings import Settings
+from pipeline.source_settings import Source
 from pipeline.storage import list_files, look_again, signature
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME

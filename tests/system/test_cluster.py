@@ -13,7 +13,10 @@ from assets.bench_data import write_dump
 from pipeline import landing
 from pipeline.intake.decoding import DecodeOptions
 from pipeline.intake.spool import Spool
-from pipeline.settings import S3, Landing, Settings, Source
+from pipeline.landing_settings import Landing
+from pipeline.output_settings import S3
+from pipeline.settings import Settings
+from pipeline.source_settings import Source
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME
 

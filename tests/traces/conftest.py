@@ -10,8 +10,9 @@ import pytest
 
 from pipeline.content import open_content, read_lines
 from pipeline.landing import land
-from pipeline.settings import Settings, Source
+from pipeline.settings import Settings
 from pipeline.simulator import world
+from pipeline.source_settings import Source
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME
 

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from pipeline.intake.decoding import DecodeOptions
 from pipeline.intake.handover import Handover
 from pipeline.intake.parts import Piece, pieces_of, read_piece
-from pipeline.settings import Source
+from pipeline.source_settings import Source
 from pipeline.storage import signature
 from pipeline.stored import StoredFile
 from pipeline.traces import otlp_frames

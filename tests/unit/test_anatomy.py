@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 
 from pipeline.anatomy import anatomy
+from pipeline.contract_settings import Price
 from pipeline.period import Month
 from pipeline.pricing import RateCard
 from pipeline.providers import PROVIDERS
-from pipeline.settings import Price, Settings
+from pipeline.settings import Settings
 from schemas.recon import Anatomy
 from schemas.tables import BY_NAME
 

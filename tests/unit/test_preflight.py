@@ -1,7 +1,9 @@
 from pathlib import Path
 
 from pipeline.preflight import check
-from pipeline.settings import Settings, Source, TeamRule
+from pipeline.settings import Settings
+from pipeline.source_settings import Source
+from pipeline.team_settings import TeamRule
 
 TEAMS = (TeamRule(team="red", service="*"),)
 

@@ -3,10 +3,11 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from pipeline.contract_settings import Price
 from pipeline.period import Month
 from pipeline.pricing import RateCard, expected_rates
 from pipeline.provider import Provider
-from pipeline.settings import Price, Settings
+from pipeline.settings import Settings
 
 PROVIDERS = (
     Provider("openai", "OpenAI", prices_id="openai"),
