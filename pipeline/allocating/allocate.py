@@ -1,7 +1,5 @@
 """Every billed line shared among teams and pools, in both views, to the cent. Pure."""
 
-from collections.abc import Iterable
-
 import polars as pl
 
 from pipeline.allocating.apportion import UNITS, apportion, dollars, to_cents
@@ -14,7 +12,6 @@ from pipeline.settings import Settings
 from schemas.allocation import VIEWS, Allocation
 
 _SCHEMA = pl.Schema(Allocation.empty().schema)
-_BY_LINE = ["view", "line_id", "team", "feature", "environment", "workload", "pool", "method"]
 
 
 def allocate(
@@ -35,19 +32,15 @@ def allocate(
     places = keys.select("key", "provider", "account", "is_account")
     wanted = parts.select("key", "kind").unique()
     rules = settings.allocation, teams_of(calls, settings)
-    views = [
-        _view(view, parts, shares_of(view, users, places, wanted, rules)).select(_COLUMNS) for view in VIEWS
-    ]
-    rows = pl.concat(views).join(lines.drop("bill", "kind", "counted"), on="line_id", how="left")
-    return (
-        rows.with_columns(month=pl.lit(str(month)), usd=dollars("units"))
-        .sort(_BY_LINE, nulls_last=True)
-        .select(_SCHEMA.names())
-        .cast(_SCHEMA)
-    )
+    views = [_view(view, parts, shares_of(view, users, places, wanted, rules)) for view in VIEWS]
+    named = lines.drop("bill", "kind", "counted", "key")
+    return pl.concat([_shaped(rows, named, month) for rows in views])
 
 
-_COLUMNS = ["view", "line_id", *SHARE, "tokens", "units"]
+def _shaped(rows: pl.DataFrame, lines: pl.DataFrame, month: Month) -> pl.DataFrame:
+    whole = rows.join(lines, on="line_id", how="left", maintain_order="left")
+    told = whole.with_columns(month=pl.lit(str(month)), usd=dollars("units"))
+    return told.select(_SCHEMA.names()).cast(_SCHEMA)
 
 
 def teams_of(calls: pl.DataFrame, settings: Settings) -> list[str]:
@@ -65,41 +58,43 @@ def _unknown_models(lines: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
 
 
 def _view(view: str, parts: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
-    ordered = shares.sort("key", "kind", "team", *TRAITS, "pool", "method", nulls_last=True)
-    numbered = ordered.with_row_index("place")
-    rows = parts.join(numbered, on=["key", "kind"], how="left").sort("amount_id", "place")
+    """The amounts of a view shared out, lines in their order; a share of nothing is no row."""
+    takers = shares.sort("key", "kind", "team", *TRAITS, "pool", "method", "method_details", nulls_last=True)
+    takers = takers.with_row_index("taker")
+    rows = parts.join(takers.select("key", "kind", "taker", "share"), on=["key", "kind"]).drop("key", "kind")
+    rows = rows.sort("amount_id", "taker")
     rows = rows.with_columns(
         units=apportion(rows, "amount_id", "amount", "share"),
         tokens=apportion(rows.with_columns(pl.col("counted").fill_null(0)), "amount_id", "counted", "share"),
+    ).select(
+        "line_id",
+        "bill",
+        "taker",
+        "units",
+        tokens=pl.when(pl.col("counted").is_not_null()).then("tokens").cast(pl.Int64),
     )
-    rows = rows.with_columns(tokens=pl.when(pl.col("counted").is_not_null()).then("tokens").cast(pl.Int64))
     rows = rows.filter((pl.col("units") != 0) | (pl.col("tokens").fill_null(0) != 0))
-    told = rows.select("line_id", "bill", *SHARE, "tokens", "units")
-    return pl.concat([told, _cents(told)]).with_columns(view=pl.lit(view))
+    cents = _cents(rows, takers.select("taker", "team", "is_pool"))
+    told = rows.join(takers.select("taker", *SHARE), on="taker", how="left", maintain_order="left")
+    both = pl.concat([told.select(cents.columns), cents])
+    return both.sort("line_id", maintain_order=True).with_columns(view=pl.lit(view))
 
 
-def _cents(rows: pl.DataFrame) -> pl.DataFrame:
+def _cents(rows: pl.DataFrame, takers: pl.DataFrame) -> pl.DataFrame:
     """Shares of the last line of a bill that make the parts of teams whole cents, and add up to nothing."""
     last = rows.group_by("bill").agg(pl.col("line_id").max())
-    sums = rows.group_by("bill", "team", "is_pool").agg(pl.col("units").sum()).sort("bill", "team", "is_pool")
+    parts = rows.group_by("bill", "taker").agg(pl.col("units").sum()).join(takers, on="taker")
+    sums = parts.group_by("bill", "team", "is_pool").agg(pl.col("units").sum())
+    sums = sums.sort("bill", "team", "is_pool")
     gaps = sums.with_columns(units=to_cents(sums, "bill", "units")).filter(pl.col("units") != 0)
     blank = [pl.lit(None, pl.String).alias(name) for name in TRAITS]
     method, words = CENTS
-    return (
-        gaps.join(last, on="bill")
-        .with_columns(
-            *blank,
-            pool=pl.lit("rounding"),
-            method=pl.lit(method),
-            method_details=pl.lit(words),
-            tokens=pl.lit(None, pl.Int64),
-            units=pl.col("units").cast(UNITS),
-        )
-        .select(rows.columns)
+    told = gaps.join(last, on="bill", maintain_order="left").with_columns(
+        *blank,
+        pool=pl.lit("rounding"),
+        method=pl.lit(method),
+        method_details=pl.lit(words),
+        tokens=pl.lit(None, pl.Int64),
+        units=pl.col("units").cast(UNITS),
     )
-
-
-def added_up(allocation: pl.DataFrame, by: Iterable[str]) -> pl.DataFrame:
-    """Return the dollars of an allocation by columns, as `usd`."""
-    keys = list(by)
-    return allocation.group_by(keys).agg(pl.col("usd").sum()).sort(keys, nulls_last=True)
+    return told.select("line_id", *SHARE, "tokens", "units")

@@ -120,7 +120,7 @@ def _spread(parts: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
             executing="team",
             initiating=pl.coalesce("initiating", "team"),
             feature=pl.when(pl.col("feature") != "").then("feature"),
-        )
+        ).with_columns(pl.when(pl.col("rule") != "unexplained").then(name).alias(name) for name in TRAITS)
     )
 
 

@@ -82,7 +82,7 @@ def _usage(users: pl.DataFrame, places: pl.DataFrame, rules: Rules) -> pl.DataFr
     ]
     columns = [*_PLACE, *SHARE, "share"]
     rows = pl.concat([frame.select(columns) for frame in (carried, *given)])
-    rows = rows.sort("key", "team", *TRAITS, "pool", "method", nulls_last=True)
+    rows = rows.sort("key", "team", *TRAITS, "pool", "method", "method_details", nulls_last=True)
     return rows.with_columns(share=shares(rows, "key", "share")).filter(pl.col("share") > 0)
 
 
