@@ -15,6 +15,7 @@ from schemas.tables import TABLES
 INDEX = dg.AssetKey(["published", "index"])
 TEAMS = dg.AssetKey(["published", "teams"])
 EXPORTS = dg.AssetKey(["published", "exports"])
+WORKBOOK = dg.AssetKey(["published", "workbook"])
 
 PAGE_READS = (
     "raw.file",
@@ -48,11 +49,12 @@ def _spec(key: dg.AssetKey, reads: tuple[str, ...], kinds: set[str], description
 
 
 def published_specs() -> list[dg.AssetSpec]:
-    """Return the page of the company, the pages of the teams, and the tables that anyone may build on."""
+    """Return the page of the company, the pages of the teams, the workbook, and the tables that anyone may build on."""
     exported = tuple(table.name for table in TABLES if table.exported)
     return [
         _spec(INDEX, PAGE_READS, {"html"}, "The variance report of all teams, for finance."),
         _spec(TEAMS, PAGE_READS, {"html"}, "One variance report per team."),
+        _spec(WORKBOOK, PAGE_READS, {"xlsx"}, "The figures of the pages as a spreadsheet that adds them up."),
         _spec(EXPORTS, exported, {"parquet", "csv"}, "The exported tables, with stable names and columns."),
     ]
 
@@ -78,6 +80,10 @@ def published_assets(publish: Callable[[Settings, Month], Published]) -> dg.Asse
         yield dg.MaterializeResult(
             asset_key=TEAMS,
             metadata={"folder": dg.MetadataValue.path(done.folder / "teams"), "pages": pages},
+        )
+        yield dg.MaterializeResult(
+            asset_key=WORKBOOK,
+            metadata={"workbook": dg.MetadataValue.path(done.folder / "workbook.xlsx")},
         )
         yield dg.MaterializeResult(
             asset_key=EXPORTS,
