@@ -5,8 +5,8 @@ import polars as pl
 from pipeline.errors import BalanceError
 from pipeline.money import CENT, TINY
 
-WHOLE = 10**12
-"""Units of a share: a millionth of a millionth."""
+WHOLE = 10**15
+"""Units of a share: fine enough that a line of up to a thousand dollars is exact in all its digits."""
 
 UNITS = pl.Int128
 _ZERO = pl.lit(0, UNITS)
@@ -65,7 +65,7 @@ def _within(rows: pl.DataFrame, group: str, total: str, weight: str) -> pl.DataF
 
 
 def shares(frame: pl.DataFrame, group: str, weight: str) -> pl.Series:
-    """Return each row's share of its group in units of 10^-12; the shares of a group add up to 10^12."""
+    """Return each row's share of its group in units of 10^-15; the shares of a group add up to one."""
     told = frame.select(group, weight, total=pl.lit(WHOLE, UNITS))
     return apportion(told, group, "total", weight)
 

@@ -26,7 +26,7 @@ def shares_of(
     wanted: pl.DataFrame,
     rules: tuple[Allocation, Sequence[str]],
 ) -> pl.DataFrame:
-    """Return for every `key` and `kind` of money who takes which share of it, in units of 10^-12.
+    """Return for every `key` and `kind` of money who takes which share of it, in units of 10^-15.
 
     `users` are the owners of each key, `places` all keys with provider, account and whether they are the
     whole account, `wanted` the pairs of key and kind that there are.
