@@ -8,7 +8,10 @@ import polars as pl
 from pipeline.allocating.apportion import UNITS, WHOLE
 from pipeline.allocation_settings import Allocation, Method
 
+_APART = "stays apart: the configuration gives it to no team"
+
 DETAILS = {
+    "pool": ("pool", _APART),
     "direct": ("direct", "its own calls: nobody else uses the key, or their tokens are recorded facts"),
     "evidence": ("evidence", "a key that several share: by the metered tokens of the calls of each"),
     "owner": ("evidence", "metered without calls: the configuration names the team as owner of the scope"),
@@ -62,9 +65,7 @@ def _fixed(pool: str, method: Method, teams: Sequence[str]) -> pl.DataFrame:
     takers = method.teams or tuple(teams)
     if method.method == "even" and takers:
         return _rows("even", f"the same for each of {len(takers)} teams", dict.fromkeys(sorted(takers), 1))
-    words = "stays apart: the configuration gives it to no team" if method.method == "pool" else (
-        "stays apart: no team is known to share it"
-    )  # fmt: skip
+    words = _APART if method.method == "pool" else "stays apart: no team is known to share it"
     return _rows("pool", words, {pool: 1}, is_pool=True)
 
 

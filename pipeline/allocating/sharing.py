@@ -14,6 +14,8 @@ SHARE = ["team", "is_pool", *TRAITS, "pool", "method", "method_details"]
 _PLACE = ["key", "provider", "account"]
 _WHOLE = pl.lit(WHOLE, UNITS)
 _CARRIED = "usage"
+_NOBODYS = (UNOWNED, UNINSTRUMENTED, "unexplained")
+"""Usage that no team's calls carry."""
 
 Rules = tuple[Allocation, Sequence[str]]
 """The configuration, and all teams that there are."""
@@ -32,7 +34,8 @@ def shares_of(
     whole account, `wanted` the pairs of key and kind that there are.
     """
     usage = _usage(_in_view(users, view, rules[0]), places, rules)
-    takers = usage.group_by(*_PLACE, "team", "is_pool").agg(weight=pl.col("share").sum())
+    takers = usage.join(_used(users, places, wanted), on="key", how="semi")
+    takers = takers.group_by(*_PLACE, "team", "is_pool").agg(weight=pl.col("share").sum())
     beside = [
         _given(
             pool, places.select(_PLACE).join(wanted.filter(kind=pool).select("key"), on="key"), rules, takers
@@ -43,6 +46,13 @@ def shares_of(
     own = usage.join(wanted.filter(kind=_CARRIED).select("key"), on="key").with_columns(kind=pl.lit(_CARRIED))
     columns = ["key", "kind", *SHARE, "share"]
     return pl.concat([frame.select(columns) for frame in (own, *beside)])
+
+
+def _used(users: pl.DataFrame, places: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    """Keys with users, or of accounts that are billed for usage: what stands beside it goes by that."""
+    charged = places.join(wanted.filter(kind=_CARRIED), on="key", how="semi")
+    billed = places.join(charged, on=["provider", "account"], how="semi")
+    return pl.concat([frame.select("key") for frame in (users, billed)]).unique()
 
 
 def _in_view(users: pl.DataFrame, view: str, allocation: Allocation) -> pl.DataFrame:
@@ -57,7 +67,11 @@ def _in_view(users: pl.DataFrame, view: str, allocation: Allocation) -> pl.DataF
         .then(team)
         .otherwise(pl.lit(_CARRIED))
     )
-    told = users.with_columns(pool=pool, team=team)
+    apart = pl.col("pool").is_in([name for name in _NOBODYS if allocation.method_of(name).method == "pool"])
+    told = users.with_columns(pool=pool, team=team).with_columns(
+        team=pl.when(apart).then("pool").otherwise("team"),
+        rule=pl.when(apart).then(pl.lit("pool")).otherwise("rule"),
+    )
     return told.group_by(*_PLACE, "team", *TRAITS, "pool", "rule").agg(pl.col("weight").sum())
 
 
@@ -66,18 +80,17 @@ def _usage(users: pl.DataFrame, places: pl.DataFrame, rules: Rules) -> pl.DataFr
     nobody = places.join(users, on="key", how="anti").with_columns(pool=pl.lit(UNINSTRUMENTED))
     ordered = users.sort("key", "team", *TRAITS, "pool", "rule", nulls_last=True)
     sized = ordered.with_columns(share=shares(ordered, "key", "weight"))
-    allocation = rules[0]
-    stands = (pl.col("pool") == _CARRIED) | (
-        (pl.col("pool") == "unexplained") & pl.lit(allocation.unexplained.method == "proportional")
-    )
-    carried = _with_details(sized.filter(stands).with_columns(is_pool=pl.lit(value=False)))
+    is_placed = pl.lit(rules[0].unexplained.method == "proportional")
+    is_apart = pl.col("rule") == "pool"
+    stands = (pl.col("pool") == _CARRIED) | is_apart | (is_placed & (pl.col("pool") == "unexplained"))
+    carried = _with_details(sized.filter(stands).with_columns(is_pool=is_apart))
     teams = carried.filter(pl.col("pool") == _CARRIED)
     takers = _account_usage(teams, places)
     rest = sized.filter(~stands).group_by(*_PLACE, "pool").agg(pl.col("share").sum())
     empty = nobody.select(*_PLACE, "pool", share=_WHOLE)
     given = [
         _given(pool, part, rules, takers).with_columns(share=pl.col("share") * pl.col("size") // _WHOLE)
-        for pool in (UNOWNED, UNINSTRUMENTED, "unexplained")
+        for pool in _NOBODYS
         if (part := pl.concat([rest, empty]).filter(pool=pool).rename({"share": "size"}).drop("pool")).height
     ]
     columns = [*_PLACE, *SHARE, "share"]
