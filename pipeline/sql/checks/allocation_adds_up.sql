@@ -19,6 +19,6 @@ select view, provider, account, invoice_id, line_number, null as team,
 from lines full join shared using (view, provider, account, invoice_id, line_number)
 where coalesce(shared_usd, 0) <> coalesce(billed_usd, 0)
 union all
-select view, provider, account, invoice_id, null, team, part_usd, round(part_usd, 2)
+select view, provider, account, invoice_id, null, team, part_usd, round(part_usd, 2)::decimal(38, 12)
 from parts where part_usd <> round(part_usd, 2)
 order by all
