@@ -31,6 +31,7 @@ from pipeline.providers import PROVIDERS
 from pipeline.reconcile import Rules
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
+from reports.disputes import render_disputes
 from reports.render import render_month
 from reports.view import CauseText, MaterialityText
 from reports.workbook import render_workbook
@@ -246,4 +247,5 @@ def _pages(config: Settings, tables: dict[str, pl.DataFrame]) -> dict[str, str |
     texts = [CauseText(cause.code, cause.title, cause.sentence, cause.advice) for cause in CAUSES]
     materiality = MaterialityText(config.materiality.usd, config.materiality.percent)
     told = (tables, texts, config.company, materiality)
-    return {**render_month(*told), "workbook.xlsx": render_workbook(*told)}
+    workbook = {"workbook.xlsx": render_workbook(*told)}
+    return {**render_month(*told), **render_disputes(tables, config.company), **workbook}

@@ -23,7 +23,7 @@ def export_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> tuple[str
         frame = frame.sort(pl.all(), nulls_last=True)
         try:
             frame.write_parquet(folder / f"{table.exported}.parquet", compression="zstd", statistics=False)
-            _inert(frame).write_csv(folder / f"{table.exported}.csv")
+            inert(frame).write_csv(folder / f"{table.exported}.csv")
         except (
             pl.exceptions.PolarsError,
             OSError,
@@ -63,7 +63,8 @@ def recover(target: Path) -> None:
         retired.rename(target)
 
 
-def _inert(frame: pl.DataFrame) -> pl.DataFrame:
+def inert(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with an apostrophe before text that a spreadsheet would run."""
     text = [name for name, dtype in frame.schema.items() if dtype == pl.String]
     return frame.with_columns(
         pl.when(pl.col(name).str.contains(_FORMULA))
