@@ -26,6 +26,7 @@ PAGE_READS = (
     "recon.unmetered",
     "recon.bridge",
     "recon.tieout",
+    "recon.allocation",
     "recon.anatomy",
     "recon.evidence",
     "recon.finding",

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline import findings as find
-from pipeline.allocation import teams
-from pipeline.anatomy import anatomy
+from pipeline.allocating.allocate import allocate
+from pipeline.allocating.teams import teams
+from pipeline.anatomy import anatomy, with_workloads
 from pipeline.bills import Bills, bill
 from pipeline.calls import Calls
 from pipeline.cause import Cause
@@ -76,7 +77,10 @@ def month_tables(
     tables = _facts(parts, month) | _money(parts, month, money, daily)
     arrivals = Arrivals(raw["raw.invoice"], raw["raw.file"], settings, month)
     tables |= ledgers(raw, daily, tables["recon.tieout"], arrivals)
-    tables["recon.anatomy"] = anatomy(calls.calls, month, settings, card)
+    judged = with_workloads(calls.calls, settings)
+    tables["recon.anatomy"] = anatomy(judged, month, card)
+    tables["recon.allocation"] = allocate(tables["recon.charge"], money.bridge, judged, settings, month)
+    tables["report.team"] = teams(money.bridge, tables["recon.allocation"], calls.calls, str(month))
     units = unit_errors(bills.billed, meters.metered, card, month)
     tables["recon.finding"] = pl.concat([tables["recon.finding"], units])
     tables["report.dispute"] = disputes(str(month), tables, calls.calls)
@@ -143,7 +147,6 @@ def _money(parts: _Parts, month: Month, money: Priced, daily: pl.DataFrame) -> d
         "recon.charge": tied.charges,
         "recon.price_effect": tied.effects,
         "recon.finding": pl.concat([tied.findings, effects, taxes, found]),
-        "report.team": teams(money.bridge, tied.tieout, parts.calls.calls, str(month)),
     }
 
 

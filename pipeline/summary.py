@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.allocation import gross_by_team
+from pipeline.allocating.teams import gross_by_team
 from pipeline.headline import sentence
 from pipeline.money import CENT, quantize
 from pipeline.period import Month

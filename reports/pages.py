@@ -10,6 +10,7 @@ import polars as pl
 from reports import breakdown as parts
 from reports import format as fmt
 from reports import story
+from reports.allocation import Allocation, allocation
 from reports.anatomy import Anatomy, anatomy
 from reports.bridge import team_bridge, whole_bridge
 from reports.charts import NARROW, WIDE, Step, Waterfall, waterfall
@@ -50,6 +51,7 @@ class Page:
     providers: Breakdown | None
     teams: list[TeamRow]
     teams_total: TeamRow | None
+    allocation: Allocation
     anatomy: Anatomy
     causes: list[story.Cause]
     quality: Quality
@@ -110,6 +112,7 @@ def index_page(month: Month) -> Page:
         services=None,
         teams=month.teams,
         teams_total=totals(month.teams),
+        allocation=allocation(month.tables["recon.allocation"], {row.name: row.slug for row in month.teams}),
         anatomy=anatomy(month.tables["recon.anatomy"]),
         quality=month_quality(month.tables),
         is_pool=False,
@@ -134,6 +137,7 @@ def team_page(month: Month, row: TeamRow) -> Page:
         services=parts.breakdown(bridge, ["service", "feature"], shown(own.metered), SERVICES),
         teams=[],
         teams_total=None,
+        allocation=allocation(month.tables["recon.allocation"], {}, row.name),
         anatomy=anatomy(month.tables["recon.anatomy"].filter(mine)),
         quality=team_quality(month.tables, row.name),
         is_pool=row.is_pool,

@@ -6,7 +6,7 @@ from functools import cached_property
 import pandera.polars as pa
 import polars as pl
 
-from schemas import charges, core, dispute, raw, recon, report
+from schemas import allocation, charges, core, dispute, raw, recon, report
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,11 @@ TABLES: tuple[Table, ...] = (
     Table(charges.PriceEffect, reads=("recon.charge",), exported="price_effects"),
     Table(recon.Anatomy, reads=("core.call",), exported="anatomy"),
     Table(
+        allocation.Allocation,
+        reads=("recon.charge", "recon.bridge", "core.call"),
+        exported="allocation",
+    ),
+    Table(
         recon.Evidence,
         reads=("recon.claim", "recon.expected_rate"),
         exported="evidence",
@@ -119,7 +124,7 @@ TABLES: tuple[Table, ...] = (
         reads=("recon.charge", "recon.price_effect", "recon.finding", "core.call"),
         exported="disputes",
     ),
-    Table(report.Team, reads=("recon.bridge", "recon.tieout"), exported="teams"),
+    Table(report.Team, reads=("recon.bridge", "recon.allocation"), exported="teams"),
     Table(report.Close, reads=("raw.file", "recon.bridge", "recon.tieout", "report.team")),
     Table(report.OpenItem, reads=("recon.finding", "report.close"), exported="open_items"),
     Table(report.LockedFile, reads=("raw.file", "report.close"), is_ledger=True),

@@ -156,6 +156,7 @@ def make_month() -> Callable[..., dict[str, pl.DataFrame]]:
             "recon.tieout": parse("tieout"),
             "recon.evidence": evidence_rows(),
             "recon.anatomy": anatomy_rows(),
+            "recon.allocation": [],
             "recon.finding": [{**row, "team": row["team"] or ""} for row in parse("finding", account="")],
             "recon.unmetered": parse("unmetered", scope="unknown", service_tier="all"),
             "recon.expected_rate": parse("expected_rate", service_tier="standard"),

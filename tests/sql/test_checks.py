@@ -52,6 +52,9 @@ def plant(warehouse: Warehouse) -> Plant:
         "cache_breakdown": "full",
         "agent_level": "none",
         "workload": "serving",
+        "view": "executing",
+        "pool": "usage",
+        "method": "direct",
         "has_http_spans": False,
         "is_pool": False,
         "reason": "r",
@@ -158,10 +161,61 @@ def test_teams_that_are_billed_a_cent_more_than_the_invoices_are_named(
     plant("recon.tieout", [{"component": "billed", "usd": Decimal("10.00")}])
     plant("recon.tieout", [{"component": "tax", "usd": Decimal("1.00")}])
     plant("report.team", [{"billed_usd": Decimal("9.99")}])
-    assert bad(warehouse, "teams_add_up").height == 1
+    plant("recon.allocation", [{"usd": Decimal("9.99")}, {"usd": Decimal(5), "view": "initiating"}])
+    found = bad(warehouse, "teams_add_up")
+    assert found.rows() == [(None, Decimal("9.99"), Decimal(10))]
 
     plant("report.team", [{"team": "blue", "billed_usd": Decimal("0.01")}])
+    plant("recon.allocation", [{"team": "blue", "usd": Decimal("0.01")}])
     assert bad(warehouse, "teams_add_up").is_empty()
+
+
+def test_a_team_that_is_billed_something_else_than_its_allocation_is_named(
+    warehouse: Warehouse, plant: Plant
+) -> None:
+    plant("recon.tieout", [{"component": "billed", "usd": Decimal(10)}])
+    plant("report.team", [{"billed_usd": Decimal(4)}, {"team": "blue", "billed_usd": Decimal(6)}])
+    plant("recon.allocation", [{"usd": Decimal(6)}, {"team": "blue", "usd": Decimal(4)}])
+    assert bad(warehouse, "teams_add_up").rows() == [
+        ("blue", Decimal(6), Decimal(4)),
+        ("red", Decimal(4), Decimal(6)),
+    ]
+
+
+@pytest.mark.parametrize("invoice_id", ["A", None])
+def test_a_line_that_its_shares_do_not_add_up_to_is_named_in_each_view(
+    warehouse: Warehouse, plant: Plant, invoice_id: str | None
+) -> None:
+    place = {"invoice_id": invoice_id}
+    plant("recon.charge", [{**place, "billed_usd": Decimal("1.005")}])
+    plant("recon.charge", [{**place, "line_number": 2, "billed_usd": Decimal("0.005")}])
+    for view in ("executing", "initiating"):
+        plant("recon.allocation", [{**place, "view": view, "usd": Decimal("1.005")}])
+        plant("recon.allocation", [{**place, "view": view, "line_number": 2, "usd": Decimal("0.005")}])
+    assert bad(warehouse, "allocation_adds_up").is_empty()
+
+    plant("recon.allocation", [{**place, "view": "initiating", "team": "blue", "usd": Decimal("0.01")}])
+    plant("recon.charge", [{**place, "line_number": 3, "billed_usd": Decimal(7)}])
+    found = bad(warehouse, "allocation_adds_up").drop("provider", "account", "invoice_id")
+    assert found.rows() == [
+        ("executing", 3, None, Decimal(0), Decimal(7)),
+        ("initiating", 1, None, Decimal("1.015"), Decimal("1.005")),
+        ("initiating", 3, None, Decimal(0), Decimal(7)),
+    ]
+
+
+def test_a_team_with_a_part_of_a_cent_on_a_bill_is_named(warehouse: Warehouse, plant: Plant) -> None:
+    for view in ("executing", "initiating"):
+        plant("recon.allocation", [{"view": view, "usd": Decimal("0.505")}])
+        plant("recon.allocation", [{"view": view, "team": "blue", "usd": Decimal("0.495")}])
+    plant("recon.charge", [{"billed_usd": Decimal(1)}])
+    found = bad(warehouse, "allocation_adds_up")
+    assert found.select("view", "line_number", "team", "shared_usd").rows() == [
+        ("executing", None, "blue", Decimal("0.495")),
+        ("executing", None, "red", Decimal("0.505")),
+        ("initiating", None, "blue", Decimal("0.495")),
+        ("initiating", None, "red", Decimal("0.505")),
+    ]
 
 
 def test_components_that_miss_the_billed_by_a_cent_are_named(warehouse: Warehouse, plant: Plant) -> None:
