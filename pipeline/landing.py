@@ -31,7 +31,7 @@ _WAREHOUSE_MEMORY = "512MB"
 """What DuckDB may hold during a landing: more does not make it faster, and would grow with the input."""
 
 
-_WAREHOUSE_THREADS = 1
+_WAREHOUSE_THREADS = 2
 """The others read: to append in two threads takes a third more of both."""
 
 

@@ -25,6 +25,8 @@ from schemas.tables import TABLES, Table
 log = logging.getLogger(__name__)
 
 LOCK_WAIT_SECONDS = 600.0
+ROW_GROUP = 122_880
+"""Rows that DuckDB compresses together. A group that is filled in part is written again later."""
 
 _LAST_GOOD = "The last good state is kept."
 _ADVICE = {
@@ -106,6 +108,19 @@ class Warehouse:
             incoming = frame.to_arrow(compat_level=pl.CompatLevel.newest())  # noqa: F841
             self._connection.execute(f"insert into {table.name} by name select * from incoming")  # noqa: S608
         return frame.height
+
+    def load_groups(self, table: Table, groups: Sequence[pl.DataFrame]) -> int:
+        """Append rows likewise, in whatever order, each frame by one thread; return how many.
+
+        Every frame but the last should have ROW_GROUP rows, in one chunk. All have the same columns; those that
+        they lack are null.
+        """
+        self._connection.execute("set preserve_insertion_order = false")
+        try:
+            return self.load(table, pl.concat(groups, rechunk=False))
+        finally:
+            with suppress(duckdb.Error):  # after a fatal error the connection is of no use
+                self._connection.execute("reset preserve_insertion_order")
 
     def fill(self, table: Table, name: str, **parameters: Any) -> int:
         """Append the rows of a select kept in `pipeline/sql/<name>.sql`, unchecked; return how many."""
