@@ -16,6 +16,7 @@ from pipeline.intake.decoding import DecodeOptions
 from pipeline.intake.groups import is_small
 from pipeline.intake.handover import Held, open_handover
 from pipeline.intake.manifest import QUARANTINE, TABLE_OF_KIND, Manifest, Offered, owners
+from pipeline.intake.row_groups import THREADS
 from pipeline.intake.spool import Spool
 from pipeline.intake.taking import Taking
 from pipeline.landing_progress import LandingSummary, Progress, SourceSummary, Told
@@ -29,10 +30,6 @@ log = logging.getLogger(__name__)
 
 _WAREHOUSE_MEMORY = "512MB"
 """What DuckDB may hold during a landing: more does not make it faster, and would grow with the input."""
-
-
-_WAREHOUSE_THREADS = 2
-"""The others read: to append in two threads takes a third more of both."""
 
 
 def land(
@@ -76,7 +73,7 @@ def _land(
     with (
         open_handover(settings.parts_place, settings.s3.endpoint_url) as place,
         open_executor(settings.landing) as executor,
-        warehouse.bounded(_WAREHOUSE_MEMORY, _WAREHOUSE_THREADS),
+        warehouse.bounded(_WAREHOUSE_MEMORY, THREADS),
     ):
         options = DecodeOptions.of(settings)
         is_here = settings.landing.executor == "threads"

@@ -112,8 +112,8 @@ class Warehouse:
     def load_groups(self, table: Table, groups: Sequence[pl.DataFrame]) -> int:
         """Append rows likewise, in whatever order, each frame by one thread; return how many.
 
-        Every frame but the last should have ROW_GROUP rows, in one chunk. All have the same columns; those that
-        they lack are null.
+        Every frame but the last should have ROW_GROUP rows, in one chunk. All have the same columns; those
+        that they lack are null.
         """
         self._connection.execute("set preserve_insertion_order = false")
         try:
@@ -176,13 +176,11 @@ class Warehouse:
                 self._connection.unregister(name)
 
     def _create_tables(self) -> None:
-        known = self.query(
-            "select table_schema || '.' || table_name as name, column_name, data_type "
-            "from information_schema.columns order by ordinal_position"
-        )
+        """Create what is missing, all or nothing: table by table takes twice as long."""
+        known, missing = self._columns(), []
         for table in TABLES:
             wanted = [(name, _type(dtype)) for name, dtype in table.schema.items()]
-            present = known.filter(pl.col("name") == table.name).select("column_name", "data_type").rows()
+            present = known.get(table.name)
             if present and present != wanted:
                 raise WarehouseError(
                     f"Table {table.name} of this warehouse was made by another version of Tallystick. "
@@ -191,8 +189,22 @@ class Warehouse:
                 )
             if not present:
                 columns = ", ".join(f"{name} {kind}" for name, kind in wanted)
-                self._connection.execute(f"create schema if not exists {table.layer}")
-                self._connection.execute(f"create table {table.name} ({columns})")
+                missing.append(f"create schema if not exists {table.layer}")
+                missing.append(f"create table {table.name} ({columns})")
+        if missing:
+            with self.transaction():
+                self._connection.execute("; ".join(missing))
+
+    def _columns(self) -> dict[str, list[tuple[str, str]]]:
+        """Return name and type of the columns of every table that there is."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        rows = self._connection.execute(
+            "select schema_name || '.' || table_name, column_name, data_type from duckdb_columns() "
+            "where not internal order by column_index"
+        ).fetchall()
+        for table, column, kind in rows:
+            found.setdefault(table, []).append((column, kind))
+        return found
 
 
 @cache

@@ -173,7 +173,7 @@ class Taking:
         self._make_room(item)
         self.manifest.remove()
         row, lines = dict(row), 0
-        spans = RowGroups(self.warehouse, TABLE_OF_KIND["traces"])
+        spans = RowGroups(self.warehouse, TABLE_OF_KIND["traces"], item.file.size_bytes)
         for piece, found in self.ahead.results(item.source, item.file):
             for part in found.parts:
                 table = BY_NAME[part.table]
@@ -214,7 +214,7 @@ class Taking:
         counts: Counter[tuple[str, str]] = Counter()
         for part in parts:
             rows = group.place.taken(part.name, self.scratch)
-            self.warehouse.insert(BY_NAME[part.table], rows)
+            self.warehouse.load(BY_NAME[part.table], rows)
             for file_id, count in rows.group_by("file_id").len().rows():
                 counts[part.table, file_id] += count
         return counts
