@@ -16,7 +16,6 @@ from pipeline.intake.decoding import DecodeOptions
 from pipeline.intake.groups import is_small
 from pipeline.intake.handover import Held, open_handover
 from pipeline.intake.manifest import QUARANTINE, TABLE_OF_KIND, Manifest, Offered, owners
-from pipeline.intake.row_groups import THREADS
 from pipeline.intake.spool import Spool
 from pipeline.intake.taking import Taking
 from pipeline.landing_progress import LandingSummary, Progress, SourceSummary, Told
@@ -73,7 +72,7 @@ def _land(
     with (
         open_handover(settings.parts_place, settings.s3.endpoint_url) as place,
         open_executor(settings.landing) as executor,
-        warehouse.bounded(_WAREHOUSE_MEMORY, THREADS),
+        warehouse.bounded(_WAREHOUSE_MEMORY),
     ):
         options = DecodeOptions.of(settings)
         is_here = settings.landing.executor == "threads"

@@ -84,17 +84,33 @@ class Warehouse:
         self._connection.execute("commit")
 
     @contextmanager
-    def bounded(self, memory: str, threads: int) -> Iterator[None]:
-        """Keep DuckDB within bounds meanwhile; what memory does not hold goes to disk, beside the file."""
-        bounds = {"memory_limit": memory, "threads": threads}
-        for name, value in bounds.items():
+    def bounded(self, memory: str) -> Iterator[None]:
+        """Keep DuckDB within bounds meanwhile, in one thread; what memory does not hold goes to disk."""
+        with self._told({"memory_limit": memory, "threads": 1}, {"memory_limit": None, "threads": None}):
+            yield
+
+    @contextmanager
+    def unordered(self, threads: int) -> Iterator[None]:
+        """Let so many threads append meanwhile, within `bounded`; what they append lies in any order.
+
+        Where every frame but the last has ROW_GROUP rows in one chunk, each is appended by one thread.
+        """
+        order = "preserve_insertion_order"
+        with self._told({"threads": threads, order: False}, {"threads": 1, order: None}):
+            yield
+
+    @contextmanager
+    def _told(self, meanwhile: Mapping[str, Any], afterwards: Mapping[str, Any]) -> Iterator[None]:
+        """Give settings of DuckDB, and others afterwards; null stands for the default."""
+        for name, value in meanwhile.items():
             self._connection.execute(f"set {name} = $value", {"value": value})
         try:
             yield
         finally:
             with suppress(duckdb.Error):  # after a fatal error the connection is of no use
-                for name in bounds:
-                    self._connection.execute(f"reset {name}")
+                for name, value in afterwards.items():
+                    told = f"reset {name}" if value is None else f"set {name} = {value}"
+                    self._connection.execute(told)
 
     def insert(self, table: Table, frame: pl.DataFrame) -> int:
         """Append rows after checking them against the contract; return how many."""
@@ -102,25 +118,12 @@ class Warehouse:
         return self.load(table, frame)
 
     def load(self, table: Table, frame: pl.DataFrame) -> int:
-        """Append rows whose contract was checked when they were read; return how many."""
+        """Append rows whose contract was checked when they were read; columns that they lack are null."""
         if frame.height:
             # found by its name: what is registered would be held until the transaction ends
             incoming = frame.to_arrow(compat_level=pl.CompatLevel.newest())  # noqa: F841
             self._connection.execute(f"insert into {table.name} by name select * from incoming")  # noqa: S608
         return frame.height
-
-    def load_groups(self, table: Table, groups: Sequence[pl.DataFrame]) -> int:
-        """Append rows likewise, in whatever order, each frame by one thread; return how many.
-
-        Every frame but the last should have ROW_GROUP rows, in one chunk. All have the same columns; those
-        that they lack are null.
-        """
-        self._connection.execute("set preserve_insertion_order = false")
-        try:
-            return self.load(table, pl.concat(groups, rechunk=False))
-        finally:
-            with suppress(duckdb.Error):  # after a fatal error the connection is of no use
-                self._connection.execute("reset preserve_insertion_order")
 
     def fill(self, table: Table, name: str, **parameters: Any) -> int:
         """Append the rows of a select kept in `pipeline/sql/<name>.sql`, unchecked; return how many."""

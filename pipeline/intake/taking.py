@@ -29,7 +29,7 @@ from pipeline.intake.manifest import (
 )
 from pipeline.intake.part_writer import quarantined
 from pipeline.intake.parts import Read
-from pipeline.intake.row_groups import RowGroups
+from pipeline.intake.row_groups import filling
 from pipeline.landing_progress import Told
 from pipeline.provider import Reject
 from pipeline.settings import Settings
@@ -173,19 +173,16 @@ class Taking:
         self._make_room(item)
         self.manifest.remove()
         row, lines = dict(row), 0
-        spans = RowGroups(self.warehouse, TABLE_OF_KIND["traces"], item.file.size_bytes)
-        for piece, found in self.ahead.results(item.source, item.file):
-            for part in found.parts:
-                table = BY_NAME[part.table]
-                rows = _placed(piece.place.taken(part.name, self.scratch), item.file_id, lines)
-                is_span = table is TABLE_OF_KIND["traces"]
-                count = spans.add(rows) if is_span else self.warehouse.load(table, rows)
-                row["rows_quarantined" if table is QUARANTINE else "rows_kept"] += count
-            lines += found.lines
-            row["rows_read"] += found.read
-            row["format"] = found.format if found.format != "unknown" else row["format"]
-            self.tell.piece(item, piece.size_bytes)
-        spans.close()
+        with filling(self.warehouse, item) as add:
+            for piece, found in self.ahead.results(item.source, item.file):
+                for part in found.parts:
+                    rows = piece.place.taken(part.name, self.scratch)
+                    count = add(BY_NAME[part.table], _placed(rows, item.file_id, lines))
+                    row["rows_quarantined" if part.table == QUARANTINE.name else "rows_kept"] += count
+                lines += found.lines
+                row["rows_read"] += found.read
+                row["format"] = found.format if found.format != "unknown" else row["format"]
+                self.tell.piece(item, piece.size_bytes)
         _check_balance(row)
         self.manifest.put([row])
         return row
