@@ -27,7 +27,7 @@ from pipeline.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
 
-_WAREHOUSE_MEMORY = "512MB"
+_WAREHOUSE_MEMORY = "384MB"
 """What DuckDB may hold during a landing: more does not make it faster, and would grow with the input."""
 
 
