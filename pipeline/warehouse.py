@@ -25,6 +25,8 @@ from schemas.tables import TABLES, Table
 log = logging.getLogger(__name__)
 
 LOCK_WAIT_SECONDS = 600.0
+ROW_GROUP = 122_880
+"""Rows that DuckDB compresses together. A group that is filled in part is written again later."""
 
 _LAST_GOOD = "The last good state is kept."
 _ADVICE = {
@@ -82,17 +84,33 @@ class Warehouse:
         self._connection.execute("commit")
 
     @contextmanager
-    def bounded(self, memory: str, threads: int) -> Iterator[None]:
-        """Keep DuckDB within bounds meanwhile; what memory does not hold goes to disk, beside the file."""
-        bounds = {"memory_limit": memory, "threads": threads}
-        for name, value in bounds.items():
+    def bounded(self, memory: str) -> Iterator[None]:
+        """Keep DuckDB within bounds meanwhile, in one thread; what memory does not hold goes to disk."""
+        with self._told({"memory_limit": memory, "threads": 1}, {"memory_limit": None, "threads": None}):
+            yield
+
+    @contextmanager
+    def unordered(self, threads: int) -> Iterator[None]:
+        """Let so many threads append meanwhile, within `bounded`; what they append lies in any order.
+
+        Where every frame but the last has ROW_GROUP rows in one chunk, each is appended by one thread.
+        """
+        order = "preserve_insertion_order"
+        with self._told({"threads": threads, order: False}, {"threads": 1, order: None}):
+            yield
+
+    @contextmanager
+    def _told(self, meanwhile: Mapping[str, Any], afterwards: Mapping[str, Any]) -> Iterator[None]:
+        """Give settings of DuckDB, and others afterwards; null stands for the default."""
+        for name, value in meanwhile.items():
             self._connection.execute(f"set {name} = $value", {"value": value})
         try:
             yield
         finally:
             with suppress(duckdb.Error):  # after a fatal error the connection is of no use
-                for name in bounds:
-                    self._connection.execute(f"reset {name}")
+                for name, value in afterwards.items():
+                    told = f"reset {name}" if value is None else f"set {name} = {value}"
+                    self._connection.execute(told)
 
     def insert(self, table: Table, frame: pl.DataFrame) -> int:
         """Append rows after checking them against the contract; return how many."""
@@ -100,7 +118,7 @@ class Warehouse:
         return self.load(table, frame)
 
     def load(self, table: Table, frame: pl.DataFrame) -> int:
-        """Append rows whose contract was checked when they were read; return how many."""
+        """Append rows whose contract was checked when they were read; columns that they lack are null."""
         if frame.height:
             # found by its name: what is registered would be held until the transaction ends
             incoming = frame.to_arrow(compat_level=pl.CompatLevel.newest())  # noqa: F841
@@ -161,13 +179,11 @@ class Warehouse:
                 self._connection.unregister(name)
 
     def _create_tables(self) -> None:
-        known = self.query(
-            "select table_schema || '.' || table_name as name, column_name, data_type "
-            "from information_schema.columns order by ordinal_position"
-        )
+        """Create what is missing, all or nothing: table by table takes twice as long."""
+        known, missing = self._columns(), []
         for table in TABLES:
             wanted = [(name, _type(dtype)) for name, dtype in table.schema.items()]
-            present = known.filter(pl.col("name") == table.name).select("column_name", "data_type").rows()
+            present = known.get(table.name)
             if present and present != wanted:
                 raise WarehouseError(
                     f"Table {table.name} of this warehouse was made by another version of Tallystick. "
@@ -176,8 +192,22 @@ class Warehouse:
                 )
             if not present:
                 columns = ", ".join(f"{name} {kind}" for name, kind in wanted)
-                self._connection.execute(f"create schema if not exists {table.layer}")
-                self._connection.execute(f"create table {table.name} ({columns})")
+                missing.append(f"create schema if not exists {table.layer}")
+                missing.append(f"create table {table.name} ({columns})")
+        if missing:
+            with self.transaction():
+                self._connection.execute("; ".join(missing))
+
+    def _columns(self) -> dict[str, list[tuple[str, str]]]:
+        """Return name and type of the columns of every table that there is."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        rows = self._connection.execute(
+            "select schema_name || '.' || table_name, column_name, data_type from duckdb_columns() "
+            "where not internal order by column_index"
+        ).fetchall()
+        for table, column, kind in rows:
+            found.setdefault(table, []).append((column, kind))
+        return found
 
 
 @cache
