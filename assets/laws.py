@@ -15,6 +15,7 @@ CHECKS = {
     "tieout_adds_up": ("recon.tieout", "The components of every invoice add up to it, in whole cents."),
     "charges_add_up": ("recon.charge", "The lines of every invoice add up to its components."),
     "effects_add_up": ("recon.price_effect", "The effects on a line's price add up to it."),
+    "variance_adds_up": ("recon.variance", "Each team's cost is last month's and what moved it."),
     "teams_add_up": ("report.team", "The teams and pools together are billed what the invoices bill."),
 }
 """Conservation laws: name of the SQL file, table, sentence. A broken one stops the close."""

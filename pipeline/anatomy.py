@@ -92,13 +92,18 @@ RULES = (
 _KEYS = ("provider", "account", "model", "team", "service", "workload", "basis", "reason")
 
 
-def anatomy(calls: pl.DataFrame, month: Month, settings: Settings, card: RateCard) -> pl.DataFrame:
+def with_workloads(calls: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Return the billed calls of core.call, each with its workload, `basis` and `reason`."""
+    return _judged(_facts(calls.filter(pl.col("not_billed_reason").is_null()), settings))
+
+
+def anatomy(judged: pl.DataFrame, month: Month, card: RateCard) -> pl.DataFrame:
     """Return recon.anatomy: the month's billed calls by workload, tokens as their spans record them.
 
-    Dollars are at the expected rate, null where a part of the tokens has no known price. Delivered tokens
-    are the output of completed calls: what reached the application of the others is not known.
+    `judged` is what `with_workloads` returns. Dollars are at the expected rate, null where a part of the
+    tokens has no known price. Delivered tokens are the output of completed calls: what reached the
+    application of the others is not known.
     """
-    judged = _judged(_facts(calls.filter(pl.col("not_billed_reason").is_null()), settings))
     counts = judged.group_by(_KEYS).agg(
         pl.len().cast(pl.Int64).alias("calls"),
         (~HAS_USAGE).sum().cast(pl.Int64).alias("calls_without_usage"),

@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline import findings as find
 from pipeline.allocation import teams
-from pipeline.anatomy import anatomy
+from pipeline.anatomy import anatomy, with_workloads
 from pipeline.bills import Bills, bill
 from pipeline.calls import Calls
 from pipeline.cause import Cause
@@ -32,6 +32,7 @@ from pipeline.scopes import scope_owner
 from pipeline.settings import Settings
 from pipeline.summary import close_row
 from pipeline.tieout import tie_out
+from pipeline.variance.month import month_over_month
 
 Tables = Mapping[str, pl.DataFrame]
 """Frames by table name."""
@@ -75,9 +76,11 @@ def month_tables(
     tables = _facts(parts, month) | _money(parts, month, money, daily)
     arrivals = Arrivals(raw["raw.invoice"], raw["raw.file"], settings, month)
     tables |= ledgers(raw, daily, tables["recon.tieout"], arrivals)
-    tables["recon.anatomy"] = anatomy(calls.calls, month, settings, card)
+    judged = with_workloads(calls.calls, settings)
+    tables["recon.anatomy"] = anatomy(judged, month, card)
     units = unit_errors(bills.billed, meters.metered, card, month)
     tables["recon.finding"] = pl.concat([tables["recon.finding"], units])
+    tables |= month_over_month(settings, month, raw, tables, (judged, card))
     tables["recon.finding"] = _findings(settings, month, raw, tables, parts)
     tables["report.close"] = close_row(settings, month, {**raw, **tables}, card.version)
     return tables

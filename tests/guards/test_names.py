@@ -7,11 +7,11 @@ import pytest
 from assets.dictionary import nullable_columns
 from pipeline.cause import CLAIM_SCHEMA, MACHINERY
 from pipeline.causes import CAUSES
-from schemas import charges, core, raw, recon, report
+from schemas import charges, core, raw, recon, report, variance
 from schemas.tables import BY_NAME, TABLES
 from schemas.types import STEPS
 
-LAYERS = {"raw": (raw,), "core": (core,), "recon": (recon, charges), "report": (report,)}
+LAYERS = {"raw": (raw,), "core": (core,), "recon": (recon, charges, variance), "report": (report,)}
 
 
 def test_names_of_tables_and_of_exports_are_unique() -> None:
