@@ -54,7 +54,7 @@ def read_outcomes(settings: Settings) -> dict[str, pl.DataFrame]:
     rows = pl.DataFrame(told.rows, schema=_ROW_SCHEMA, orient="row")
     return {
         ROWS: rows.sort(pl.all(), nulls_last=True),
-        REFUSED: pl.DataFrame(told.refused, schema=_REFUSED_SCHEMA, orient="row"),
+        REFUSED: pl.DataFrame(told.refused, schema=_REFUSED_SCHEMA, orient="row").sort(pl.all()),
     }
 
 
