@@ -35,9 +35,9 @@ def _first(rows: pl.DataFrame, count: int, unit: str) -> pl.DataFrame:
     order = rows.sort(
         "team", "usd", "tokens", *ids, descending=[False, True, True, *[False] * len(ids)], nulls_last=True
     )
-    top = order.group_by("team", maintain_order=True).head(count)
-    number = pl.int_range(1, pl.len() + 1).over("team").cast(pl.Int64)
-    return top.with_columns(number.alias("rank"), pl.lit(unit).alias("unit"))
+    number = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("team")
+    ranked = order.with_columns(number.alias("rank"), pl.lit(unit).alias("unit"))
+    return ranked.filter(pl.col("rank") <= count)
 
 
 def _one(name: str) -> pl.Expr:

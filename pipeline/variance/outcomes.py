@@ -66,7 +66,7 @@ def _take(file: StoredFile, told: _Told) -> None:
         told.refused.append((file.uri, None, reason))
         return
     table = cells(content, _WANTED)
-    if missing := _missing(table.header):
+    if not table.rejects and (missing := _missing(table.header)):
         told.refused.append((file.uri, 1, f"There is no column {missing}."))
         return
     for line, row in table.rows:

@@ -100,20 +100,17 @@ def test_a_month_that_was_closed_without_any_usage_is_one_of_zero(bridge, earlie
 
 
 @pytest.mark.parametrize(
-    ("october", "november", "prior", "now", "unpriced"),
-    [
-        ("10", "null", D(10), None, D(-10)),
-        ("null", "12", None, D(12), D(12)),
-        ("null", "null", None, None, None),
-    ],
+    ("october", "november", "unpriced"),
+    [("10", "null", D(-10)), ("null", "12", D(12)), ("null", "null", None)],
 )
 def test_a_price_that_one_month_lacks_is_no_saving_and_no_cost(
-    compared, october: str, november: str, prior, now, unpriced
+    compared, october: str, november: str, unpriced: Decimal | None
 ) -> None:
     head = "team | model | token_kind | tokens | usd\nred | m | output | 100 | "
 
     row = compared(head + october, head + november)["red", "m"]
 
+    prior, now = (None if word == "null" else D(word) for word in (october, november))
     assert (row["prior_usd"], row["usd"]) == (prior, now)
     assert effects_of(row) == (None, None, None, None, unpriced)
     assert row["prior_unpriced_tokens"] == (100 if prior is None else 0)
