@@ -131,8 +131,8 @@ def _judged(facts: pl.DataFrame) -> pl.DataFrame:
 def _dollars(judged: pl.DataFrame, month: Month, card: RateCard) -> pl.DataFrame:
     day = local_day(pl.col("ended_at")).clip(month.first_day, month.last_day)
     kept = [*_KEYS, "service_tier", "day"]
-    counts = unpivot(judged.with_columns(day=day), kept).group_by(*kept, "token_kind")
-    used = counts.agg(pl.col("tokens").sum()).filter(pl.col("tokens") != 0)
+    sums = judged.with_columns(day=day).group_by(kept).agg(pl.col(KIND_COLUMNS).sum())
+    used = unpivot(sums, kept).filter(pl.col("tokens") != 0)
     usd = (pl.col("tokens") * pl.col("usd_per_token")).cast(pl.Decimal(38, 12))
     told = used.with_columns(context=pl.lit(ALL), geography=pl.lit(ALL))
     priced = with_rates(told, expected_rates(told, month, card)).with_columns(usd.alias("usd"))
