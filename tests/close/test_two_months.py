@@ -153,6 +153,20 @@ def test_tasks_are_counted_from_the_table_and_its_bad_row_is_told(both: Path) ->
     assert "neither trace_id nor conversation_id" in item["message"]
 
 
+def test_other_outcomes_are_another_close(both: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(both, tmp_path / "other"))
+    config = load_settings(folder / "tallystick.toml")
+    ids = []
+    for text in (None, "trace_id,outcome\nx,resolved\n", "trace_id,outcome\nx,dropped\n"):
+        if text:
+            (folder / "outcomes.csv").write_text(text, "utf-8")
+        close_month(config, OCTOBER)
+        with Warehouse.open(config.warehouse_file) as warehouse:
+            ids.append(warehouse.query("select close_id from report.close where month = '2026-10'").item())
+
+    assert len(set(ids)) == 3
+
+
 def test_a_budget_that_is_spent_is_a_finding_and_stands_on_the_page(both: Path) -> None:
     rows = {row["team"]: row for row in read(both, NOVEMBER, "budget").to_dicts()}
     billed = dict(read(both, NOVEMBER, "teams").select("team", "billed_usd").rows())
