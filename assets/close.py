@@ -231,6 +231,14 @@ def landed_models(config: Settings) -> pl.DataFrame | None:
         return models(config, read_raw(warehouse))
 
 
+def closed_teams(config: Settings) -> frozenset[str]:
+    """Return the teams and pools of all months closed so far; nobody asks without budgets."""
+    if not config.budgets or not config.warehouse_file.exists():
+        return frozenset()
+    with Warehouse.open(config.warehouse_file) as warehouse:
+        return frozenset(warehouse.query("select distinct team from report.team")["team"])
+
+
 def close_month(
     config: Settings, month: Month, progress: Progress | None = None, lock: Lock | None = None
 ) -> Published:

@@ -23,6 +23,7 @@ CHECKS = {
         "report.team",
         "Every team is billed what is allocated to it, and all together what the invoices bill.",
     ),
+    "variance_adds_up": ("recon.variance", "Each team's cost is last month's and what moved it."),
 }
 """Conservation laws: name of the SQL file, table, sentence. A broken one stops the close."""
 

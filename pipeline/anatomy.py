@@ -100,8 +100,9 @@ def with_workloads(calls: pl.DataFrame, settings: Settings) -> pl.DataFrame:
 def anatomy(judged: pl.DataFrame, month: Month, card: RateCard) -> pl.DataFrame:
     """Return recon.anatomy of calls with their workloads, tokens as their spans record them.
 
-    Dollars are at the expected rate, null where a part of the tokens has no known price. Delivered tokens
-    are the output of completed calls: what reached the application of the others is not known.
+    `judged` is what `with_workloads` returns. Dollars are at the expected rate, null where a part of the
+    tokens has no known price. Delivered tokens are the output of completed calls: what reached the
+    application of the others is not known.
     """
     counts = judged.group_by(_KEYS).agg(
         pl.len().cast(pl.Int64).alias("calls"),
@@ -130,8 +131,8 @@ def _judged(facts: pl.DataFrame) -> pl.DataFrame:
 def _dollars(judged: pl.DataFrame, month: Month, card: RateCard) -> pl.DataFrame:
     day = local_day(pl.col("ended_at")).clip(month.first_day, month.last_day)
     kept = [*_KEYS, "service_tier", "day"]
-    counts = unpivot(judged.with_columns(day=day), kept).group_by(*kept, "token_kind")
-    used = counts.agg(pl.col("tokens").sum()).filter(pl.col("tokens") != 0)
+    sums = judged.with_columns(day=day).group_by(kept).agg(pl.col(KIND_COLUMNS).sum())
+    used = unpivot(sums, kept).filter(pl.col("tokens") != 0)
     usd = (pl.col("tokens") * pl.col("usd_per_token")).cast(pl.Decimal(38, 12))
     told = used.with_columns(context=pl.lit(ALL), geography=pl.lit(ALL))
     priced = with_rates(told, expected_rates(told, month, card)).with_columns(usd.alias("usd"))

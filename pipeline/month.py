@@ -34,6 +34,7 @@ from pipeline.scopes import scope_owner
 from pipeline.settings import Settings
 from pipeline.summary import close_row
 from pipeline.tieout import tie_out
+from pipeline.variance.month import month_over_month
 
 Tables = Mapping[str, pl.DataFrame]
 """Frames by table name."""
@@ -83,6 +84,7 @@ def month_tables(
     tables["report.team"] = teams(money.bridge, tables["recon.allocation"], calls.calls, str(month))
     units = unit_errors(bills.billed, meters.metered, card, month)
     tables["recon.finding"] = pl.concat([tables["recon.finding"], units])
+    tables |= month_over_month(settings, month, raw, tables, (judged, card))
     tables["report.dispute"] = disputes(str(month), tables, calls.calls)
     tables["recon.finding"] = _findings(settings, month, raw, tables, parts)
     tables["report.close"] = close_row(settings, month, {**raw, **tables}, card.version)

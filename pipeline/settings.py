@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.allocation_settings import Allocation, check_teams
+from pipeline.budget_settings import Budgets
 from pipeline.closing_settings import Closing
 from pipeline.contract_settings import Contracts, Price
 from pipeline.errors import ConfigError
@@ -28,6 +29,7 @@ from pipeline.sections import Section
 from pipeline.settings_errors import problem
 from pipeline.source_settings import Source
 from pipeline.team_settings import Identity, Scope, TeamRule
+from pipeline.variance_settings import Costliest, Outcomes
 
 
 class Models(Section):
@@ -99,6 +101,9 @@ class Settings(Section):
     anatomy: Anatomy = Anatomy()
     closing: Closing = Closing()
     allocation: Allocation = Allocation()
+    budgets: Budgets = ()
+    costliest: Costliest = Costliest()
+    outcomes: Outcomes = Outcomes()
     unbilled_services: tuple[str, ...] = ()
     """Globs of services whose calls nobody bills: they talk to a mock or a model of your own."""
     exchange_rates: ExchangeRates = ()

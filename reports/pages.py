@@ -19,6 +19,8 @@ from reports.quality import Quality, month_quality, team_quality
 from reports.rounding import ZERO, agree
 from reports.teams import TeamRow, team_rows, totals
 from reports.tieout import Grid, billed_by_provider, grid
+from reports.units import BudgetRow, Costly, Units, budgets, costliest, units
+from reports.variance import Change, change
 from reports.view import Breakdown, Bridge, CauseText, MaterialityText, shown, step_texts
 
 MODELS = 12
@@ -53,6 +55,10 @@ class Page:
     teams_total: TeamRow | None
     allocation: Allocation
     anatomy: Anatomy
+    change: Change
+    budgets: tuple[BudgetRow, ...]
+    units: Units
+    costliest: tuple[Costly, ...]
     causes: list[story.Cause]
     quality: Quality
     close: dict[str, Any] | None
@@ -116,6 +122,7 @@ def index_page(month: Month) -> Page:
         anatomy=anatomy(month.tables["recon.anatomy"]),
         quality=month_quality(month.tables),
         is_pool=False,
+        **_compared(month, None),
         **_shared(month, month.whole, bridge, causes),
     )
 
@@ -141,6 +148,7 @@ def team_page(month: Month, row: TeamRow) -> Page:
         anatomy=anatomy(month.tables["recon.anatomy"].filter(mine)),
         quality=team_quality(month.tables, row.name),
         is_pool=row.is_pool,
+        **_compared(month, row.name),
         **_shared(month, own, bridge, causes),
     )
 
@@ -163,6 +171,15 @@ def _shared(month: Month, own: Bridge, bridge: pl.DataFrame, causes: list[story.
         "causes": causes,
         "close": month.close,
         "sign_off": sign_off(month.tables),
+    }
+
+
+def _compared(month: Month, team: str | None) -> dict[str, Any]:
+    return {
+        "change": change(month.tables["recon.variance"], month.name, team),
+        "budgets": budgets(month.tables["recon.budget"], team),
+        "units": units(month.tables["recon.unit_cost"], team),
+        "costliest": costliest(month.tables["recon.costliest"], team),
     }
 
 

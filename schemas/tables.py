@@ -6,7 +6,7 @@ from functools import cached_property
 import pandera.polars as pa
 import polars as pl
 
-from schemas import allocation, charges, core, dispute, raw, recon, report
+from schemas import allocation, charges, core, dispute, raw, recon, report, variance
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,11 @@ TABLES: tuple[Table, ...] = (
         exported="disputes",
     ),
     Table(report.Team, reads=("recon.bridge", "recon.allocation"), exported="teams"),
+    Table(variance.Variance, reads=("recon.bridge",), exported="variance"),
+    Table(variance.History, reads=("recon.bridge",), exported="history"),
+    Table(variance.Budget, reads=("report.team", "recon.tieout", "core.metered"), exported="budget"),
+    Table(variance.UnitCost, reads=("core.call",), exported="unit_cost"),
+    Table(variance.Costliest, reads=("core.call",), exported="costliest"),
     Table(report.Close, reads=("raw.file", "recon.bridge", "recon.tieout", "report.team")),
     Table(report.OpenItem, reads=("recon.finding", "report.close"), exported="open_items"),
     Table(report.LockedFile, reads=("raw.file", "report.close"), is_ledger=True),

@@ -325,6 +325,39 @@ def test_a_price_that_its_effects_do_not_add_up_to_is_named(warehouse: Warehouse
     ]
 
 
+def test_a_line_whose_effects_miss_its_cost_is_named(warehouse: Warehouse, plant: Plant) -> None:
+    plant("recon.bridge", [{"step": "traced", "tokens": 9, "usd": Decimal(3)}])
+    line = {"line": "both", "prior_month": "2026-09", "tokens": 9, "usd": Decimal(3), "prior_usd": Decimal(5)}
+    plant("recon.variance", [{**line, "mix_usd": Decimal("-2.5"), "volume_usd": Decimal("0.5")}])
+    assert bad(warehouse, "variance_adds_up").is_empty()
+
+    plant("recon.bridge", [{"step": "traced", "model": "n", "tokens": 9, "usd": Decimal(3)}])
+    plant("recon.variance", [{**line, "model": "n", "price_usd": Decimal("-1.999999999999")}])
+    found = bad(warehouse, "variance_adds_up")
+    assert found.select("model", "variance_usd", "moved_usd").rows() == [
+        ("n", Decimal(3), Decimal("3.000000000001"))
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tokens": 8},
+        {"usd": Decimal(4)},
+        {"team": "blue"},
+        {"prior_usd": Decimal(0)},
+        {"volume_usd": Decimal(1)},
+        {"line": "new"},
+    ],
+)
+def test_a_line_that_is_not_the_bridges_or_is_compared_with_no_month_is_named(
+    warehouse: Warehouse, plant: Plant, wrong: dict[str, Any]
+) -> None:
+    plant("recon.bridge", [{"step": "traced", "tokens": 9, "usd": Decimal(3)}])
+    plant("recon.variance", [{"line": "no_prior", "tokens": 9, "usd": Decimal(3), **wrong}])
+    assert not bad(warehouse, "variance_adds_up").is_empty()
+
+
 @pytest.mark.parametrize("check", [name for name in CHECKS if name != "nothing_is_lost"])
 def test_other_months_are_not_looked_at(warehouse: Warehouse, plant: Plant, check: str) -> None:
     plant("recon.bridge", [{"step": "traced", "tokens": 5}])
