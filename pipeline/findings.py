@@ -107,7 +107,7 @@ def unpriced(month: str, bridge: pl.DataFrame) -> pl.DataFrame:
     parts = [
         finding(
             month, "unpriced", "warning",
-            f"{tokens:,} metered tokens of model '{model}' have no known price"
+            f"{tokens:,} metered tokens of model '{model}' in {provider} account '{account}' have no known price"
             f"{f'; {rest:,} tokens of it are unexplained, in no dollars' if rest else ''}.",
             "Add a [[prices]] entry with provider, model, token_kind and usd_per_million.",
             provider=provider, account=account, tokens=tokens,
