@@ -53,7 +53,7 @@ def _found(month: str, lines: Sequence[dict[str, Any]]) -> Iterator[pl.DataFrame
         f"{base:,.2f} {currency}, that is {right:,.2f}: it taxes {abs(tax - right):,.2f} {currency} {more}."
     )
     worth = sum((dollars(line) for line in taxes), ZERO) * (tax - right) / tax if tax else None
-    place = {"provider": one["provider"], "account": one["account"]}
+    place = {"provider": one["provider"], "account": one["account"], "subject": one["invoice_id"]}
     usd = None if worth is None else quantize(worth)
     yield finding(month, "tax_off_base", "warning", message, _ADVICE, **place, usd=usd)
 
