@@ -81,7 +81,7 @@ def _identified(findings: pl.DataFrame) -> list[dict[str, Any]]:
     seen: dict[tuple[str, ...], int] = {}
     rows = []
     for row in findings.sort(pl.all(), nulls_last=True).iter_rows(named=True):
-        about = tuple(row.pop(name) if name == "subject" else row[name] for name in _ABOUT)
+        about = tuple(row[name] for name in _ABOUT)
         about += (row["month"],) if row["code"] in TIMING else ()
         seen[about] = nth = seen.get(about, 0) + 1
         digest = hashlib.sha256("\0".join([*about, str(nth)]).encode("utf-8", "replace"))

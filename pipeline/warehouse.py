@@ -20,6 +20,7 @@ import polars as pl
 
 from pipeline.contracts import validate
 from pipeline.errors import ContractError, WarehouseError
+from pipeline.migration import NUMBER, columns_to_add, refuse_newer
 from schemas.tables import TABLES, Table
 
 log = logging.getLogger(__name__)
@@ -161,23 +162,41 @@ class Warehouse:
                 self._connection.unregister(name)
 
     def _create_tables(self) -> None:
+        """Make the tables that are missing, and carry over those that an older version made."""
         known = self.query(
             "select table_schema || '.' || table_name as name, column_name, data_type "
             "from information_schema.columns order by ordinal_position"
         )
-        for table in TABLES:
-            wanted = [(name, _type(dtype)) for name, dtype in table.schema.items()]
-            present = known.filter(pl.col("name") == table.name).select("column_name", "data_type").rows()
-            if present and present != wanted:
-                raise WarehouseError(
-                    f"Table {table.name} of this warehouse was made by another version of Tallystick. "
-                    "Move the warehouse file away and land again: the sources hold all it was made from but "
-                    "which months are locked. With locked months, keep it and use the version that made it."
+        number = self._schema_number() if "main.schema_number" in set(known["name"]) else 1
+        if known.height:
+            refuse_newer(number)
+        with self.transaction():
+            for table in TABLES:
+                present = dict(known.filter(name=table.name).select("column_name", "data_type").rows())
+                self._make(table, present)
+            if known.is_empty() or number < NUMBER:
+                self._connection.execute("create or replace table main.schema_number (number bigint)")
+                self._connection.execute(
+                    "insert into main.schema_number values ($number)", {"number": NUMBER}
                 )
-            if not present:
-                columns = ", ".join(f"{name} {kind}" for name, kind in wanted)
-                self._connection.execute(f"create schema if not exists {table.layer}")
-                self._connection.execute(f"create table {table.name} ({columns})")
+
+    def _schema_number(self) -> int:
+        return int(self.query("select max(number) as n from main.schema_number")["n"][0] or 1)
+
+    def _make(self, table: Table, present: Mapping[str, str]) -> None:
+        wanted = {name: _type(dtype) for name, dtype in table.schema.items()}
+        if not present:
+            columns = ", ".join(f"{name} {kind}" for name, kind in wanted.items())
+            self._connection.execute(f"create schema if not exists {table.layer}")
+            self._connection.execute(f"create table {table.name} ({columns})")
+            return
+        if present == wanted:
+            return
+        for name, kind, value in columns_to_add(table, present, wanted, is_empty=not self.count(table)):
+            log.info("adding column %s to table %s, which an older version made", name, table.name)
+            self._connection.execute(f"alter table {table.name} add column {name} {kind}")
+            if value is not None:
+                self._connection.execute(f"update {table.name} set {name} = $value", {"value": value})  # noqa: S608
 
 
 @cache
