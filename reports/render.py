@@ -1,14 +1,11 @@
 """Pages of a month as HTML: self-contained, escaped, the same bytes for the same tables."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 import polars as pl
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from reports import format as fmt
+from reports.environment import environment
 from reports.pages import Page, index_page, open_month, team_page
-from reports.reasons import reason
 from reports.view import CauseText, MaterialityText
 
 
@@ -25,23 +22,4 @@ def render_month(
 
 
 def _html(page: Page) -> str:
-    return _environment().get_template("page.html.j2").render(page=page)
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    words = (
-        fmt.usd, fmt.signed_usd, fmt.exact_usd, fmt.integer, fmt.signed_integer, fmt.tokens, fmt.label,
-        fmt.signed_tokens, fmt.percent, fmt.signed_percent, fmt.ratio, fmt.plural, fmt.month_name,
-        fmt.kind_name, fmt.unbroken, fmt.day, reason,
-    )  # fmt: skip
-    environment.filters.update({word.__name__: word for word in words})
-    return environment
+    return environment().get_template("page.html.j2").render(page=page)
