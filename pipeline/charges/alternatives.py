@@ -50,12 +50,16 @@ class Alternative(NamedTuple):
 
 
 def alternatives(
-    seller: Seller, parts: Sequence[Cell], models: Sequence[str], month: Month
+    seller: Seller, parts: Sequence[Cell], models: Sequence[str], month: Month, *, is_run: bool = False
 ) -> Iterator[Alternative]:
-    """Yield the rates to try on tokens that are billed at another than the expected one."""
+    """Yield the rates to try on tokens that are billed at another than the expected one.
+
+    Tokens of one run of days (`is_run`) have one price: none that changes on a day inside it is tried.
+    """
     yield Alternative("contract_not_applied", "the list price", 1, seller.listed)
-    yield from _from_days(parts, "lapsed_tier", "the list price", seller.listed)
-    yield from _other_lists(parts, seller.listed, month)
+    if not is_run:
+        yield from _from_days(parts, "lapsed_tier", "the list price", seller.listed)
+    yield from _other_lists(parts, seller.listed, month, is_run=is_run)
     for words, card in (("rate", seller.expected), ("list price", seller.listed)):
         yield from _other_kinds(parts, words, card)
         yield from _other_tiers(parts, words, card)
@@ -108,7 +112,7 @@ def _other_tiers(parts: Sequence[Cell], words: str, card: Card) -> Iterator[Alte
             yield Alternative("wrong_service_tier", told, 2, rate)
 
 
-def _other_lists(parts: Sequence[Cell], listed: Card, month: Month) -> Iterator[Alternative]:
+def _other_lists(parts: Sequence[Cell], listed: Card, month: Month, *, is_run: bool) -> Iterator[Alternative]:
     """Lists of other days, each once: of the first days of this month, the next, and two years before."""
     days = [month.first_day, month.next.first_day]
     for _ in range(_LIST_MONTHS):
@@ -120,6 +124,8 @@ def _other_lists(parts: Sequence[Cell], listed: Card, month: Month) -> Iterator[
         if rates not in seen:
             seen.add(rates)
             yield Alternative("list_change", f"the list price of {day}", 1, on)
+            if is_run:
+                continue
             yield from _from_days(parts, "list_change", f"the list price of {day}", on)
 
 

@@ -54,8 +54,8 @@ def units(group: Group) -> list[Unit]:
     is_counted = all(line.rate is not None and line.quantity is not None for line in group.lines)
     is_whole = len(group.lines) == 1 and not group.lines[0].parts["quantity"]
     if not is_counted or (is_whole and group.cells):
-        return [Unit(provider, group.lines, group.cells, over)]
-    return [Unit(provider, [line], [_as_billed(line, group)], over) for line in group.lines]
+        return [Unit(provider, group.lines, group.cells, over, group.is_run)]
+    return [Unit(provider, [line], [_as_billed(line, group)], over, group.is_run) for line in group.lines]
 
 
 def _as_billed(line: Line, group: Group) -> Cell:

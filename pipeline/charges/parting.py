@@ -73,7 +73,7 @@ def _runs(order: Sequence[Sequence[Line]], cells: Sequence[Cell], days: Sequence
             run.append(left.pop(0))
         if not run or abs(counted - wanted) > slack:
             return []
-        found.append(Group(list(lines), [cell for cell in cells if cell.day in run]))
+        found.append(Group(list(lines), [cell for cell in cells if cell.day in run], is_run=True))
     return found if not left else []
 
 

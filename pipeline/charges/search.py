@@ -26,6 +26,8 @@ class Unit(NamedTuple):
     parts: Sequence[Cell]
     over: frozenset[date] = frozenset()
     """Days whose metered tokens it is held against."""
+    is_run: bool = False
+    """Whether other lines stand beside it for the other days: then its price changes on no day of its own."""
 
     @property
     def account(self) -> str | None:
@@ -118,7 +120,7 @@ class PriceSearch:
         models = list(self._models.get(unit.provider, ()))
         last = self.month.next.first_day - timedelta(days=1)
         seller = Seller(self.tariffs, unit.provider, unit.account, last)
-        for other in alternatives(seller, unit.parts, models, self.month):
+        for other in alternatives(seller, unit.parts, models, self.month, is_run=unit.is_run):
             usd = _worth_at(unit.parts, [other.rate(part) for part in unit.parts])
             if usd is not None and usd != expected:
                 made = Candidate(other.effect, other.words, other.distance, usd, unit.amount - usd)
