@@ -28,8 +28,8 @@ INCOMPLETE = {
 }
 """Findings that say that a part of the month is not known."""
 
-_PRELIMINARY = {"invoice_awaited", "contract_overlap", "floor_not_judged", "old_price_list"}
-"""Findings that say that figures may still change, though nothing is missing."""
+_PRELIMINARY = {"invoice_awaited", "contract_overlap", "floor_not_judged", "old_price_list", "unpriced"}
+"""Findings that say that figures may still change, though no record is missing."""
 
 _STATED = {"provider", "account", "pulled_at"}
 """What the configuration says of the files of a source."""

@@ -20,6 +20,7 @@ import polars as pl
 
 from pipeline.contracts import validate
 from pipeline.errors import ContractError, WarehouseError
+from pipeline.migration import NUMBER, columns_to_add, refuse_newer
 from schemas.tables import TABLES, Table
 
 log = logging.getLogger(__name__)
@@ -179,35 +180,52 @@ class Warehouse:
                 self._connection.unregister(name)
 
     def _create_tables(self) -> None:
-        """Create what is missing, all or nothing: table by table takes twice as long."""
-        known, missing = self._columns(), []
-        for table in TABLES:
-            wanted = [(name, _type(dtype)) for name, dtype in table.schema.items()]
-            present = known.get(table.name)
-            if present and present != wanted:
-                raise WarehouseError(
-                    f"Table {table.name} of this warehouse was made by another version of Tallystick. "
-                    "Move the warehouse file away and land again: the sources hold all it was made from but "
-                    "which months are locked. With locked months, keep it and use the version that made it."
-                )
-            if not present:
-                columns = ", ".join(f"{name} {kind}" for name, kind in wanted)
-                missing.append(f"create schema if not exists {table.layer}")
-                missing.append(f"create table {table.name} ({columns})")
-        if missing:
-            with self.transaction():
-                self._connection.execute("; ".join(missing))
+        """Make what is missing, all or nothing, and carry over what an older version made."""
+        known = self._columns()
+        number = self._schema_number() if "main.schema_number" in known else 1
+        if known:
+            refuse_newer(number)
+        made = [_create(table) for table in TABLES if table.name not in known]
+        if not known or number < NUMBER:
+            made.append(f"create or replace table main.schema_number as select {NUMBER}::bigint as number")
+        other = [table for table in TABLES if known.get(table.name, _kinds(table)) != _kinds(table)]
+        if not made and not other:
+            return
+        with self.transaction():
+            for table in other:
+                self._carry_over(table, known[table.name])
+            self._connection.execute("; ".join(made) or "select 1")  # table by table takes twice as long
 
-    def _columns(self) -> dict[str, list[tuple[str, str]]]:
+    def _columns(self) -> dict[str, dict[str, str]]:
         """Return name and type of the columns of every table that there is."""
-        found: dict[str, list[tuple[str, str]]] = {}
+        found: dict[str, dict[str, str]] = {}
         rows = self._connection.execute(
             "select schema_name || '.' || table_name, column_name, data_type from duckdb_columns() "
             "where not internal order by column_index"
         ).fetchall()
         for table, column, kind in rows:
-            found.setdefault(table, []).append((column, kind))
+            found.setdefault(table, {})[column] = kind
         return found
+
+    def _schema_number(self) -> int:
+        return int(self.query("select max(number) as n from main.schema_number")["n"][0] or 1)
+
+    def _carry_over(self, table: Table, present: Mapping[str, str]) -> None:
+        added = columns_to_add(table, present, _kinds(table), is_empty=not self.count(table))
+        for name, kind, value in added:
+            log.info("adding column %s to table %s, which an older version made", name, table.name)
+            self._connection.execute(f"alter table {table.name} add column {name} {kind}")
+            if value is not None:
+                self._connection.execute(f"update {table.name} set {name} = $value", {"value": value})  # noqa: S608
+
+
+def _kinds(table: Table) -> dict[str, str]:
+    return {name: _type(dtype) for name, dtype in table.schema.items()}
+
+
+def _create(table: Table) -> str:
+    columns = ", ".join(f"{name} {kind}" for name, kind in _kinds(table).items())
+    return f"create schema if not exists {table.layer}; create table {table.name} ({columns})"
 
 
 @cache
