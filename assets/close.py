@@ -20,6 +20,7 @@ from pipeline.copies import copy_month
 from pipeline.errors import StorageError, TallystickError
 from pipeline.exports import export_tables, recover, swap, write_files
 from pipeline.findings import assemble
+from pipeline.focus import periods
 from pipeline.landing import land as land_files
 from pipeline.landing_progress import LandingSummary
 from pipeline.meters import Meters, meter
@@ -171,6 +172,8 @@ def publish(config: Settings, month: Month) -> Published:
         tables = locking.read_month(warehouse, month, _READ)
         if tables["report.close"].is_empty():
             raise TallystickError(f"Month {month} has not been closed. Run `tallystick close {month}` first.")
+        ledger = warehouse.read(BY_NAME["report.closing"])
+        tables[periods.NAME] = periods.with_standing(tables[periods.NAME], ledger)
         recover(target)
         closing_files.refuse_strangers(target, tables["report.closing"])
         now = standing(tables["report.closing"])

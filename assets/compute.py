@@ -9,6 +9,7 @@ from pipeline.calls import Calls, Context, combined, resolve_part
 from pipeline.causes import CAUSES
 from pipeline.charges.ledgers import EARLIER
 from pipeline.edges import neighbours
+from pipeline.journal import NAME as JOURNAL
 from pipeline.models import with_model
 from pipeline.month import Registries, month_tables
 from pipeline.period import Month
@@ -44,7 +45,8 @@ def month_of(config: Settings, month: Month, warehouse: Warehouse, tell: Progres
     calls = resolve_calls(config, month, warehouse, raw)
     tell("reading spans", 1, 1)
     tell("explaining the drift", 0, 1)
-    before = {name: _before(warehouse, name, month) for name in EARLIER} | _trend(warehouse, month)
+    earlier = {name: _before(warehouse, name, month) for name in (*EARLIER, JOURNAL)}
+    before = earlier | _trend(warehouse, month)
     beside = before | read_outcomes(config)
     tables = month_tables(config, month, raw | beside, calls, Registries(CAUSES, PROVIDERS))
     tell("explaining the drift", 1, 1)

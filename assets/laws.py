@@ -24,6 +24,15 @@ CHECKS = {
         "Every team is billed what is allocated to it, and all together what the invoices bill.",
     ),
     "variance_adds_up": ("recon.variance", "Each team's cost is last month's and what moved it."),
+    "focus_adds_up": ("report.allocation", "The charges of every bill cost what it bills, in FOCUS too."),
+    "focus_meets_invoices": (
+        "report.invoice_detail",
+        "FOCUS charges of an invoice and its lines are the same amount, and neither is without the other.",
+    ),
+    "journal_balances": (
+        "report.journal",
+        "Every entry balances, and every invoice is posted to payables with its amount.",
+    ),
 }
 """Conservation laws: name of the SQL file, table, sentence. A broken one stops the close."""
 

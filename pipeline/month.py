@@ -19,6 +19,7 @@ from pipeline.charges.ledgers import ledgers
 from pipeline.charges.price_findings import price_findings
 from pipeline.charges.tax_findings import tax_findings
 from pipeline.disputes import disputes
+from pipeline.ledger_tables import ledger_tables
 from pipeline.metering.unit_findings import unit_errors
 from pipeline.meters import Meters, meter
 from pipeline.narrowing import narrowed
@@ -88,7 +89,7 @@ def month_tables(
     tables["report.dispute"] = disputes(str(month), tables, calls.calls)
     tables["recon.finding"] = _findings(settings, month, raw, tables, parts)
     tables["report.close"] = close_row(settings, month, {**raw, **tables}, card.version)
-    return tables
+    return tables | ledger_tables(raw, tables, arrivals)
 
 
 def drift_rules(settings: Settings, registries: Registries) -> Rules:

@@ -22,6 +22,7 @@ from pipeline.closing_settings import Closing
 from pipeline.contract_settings import Contracts, Price
 from pipeline.errors import ConfigError
 from pipeline.exchange_settings import ExchangeRates
+from pipeline.journal_settings import Journal
 from pipeline.keys import is_remote
 from pipeline.landing_settings import Landing
 from pipeline.output_settings import S3, Output
@@ -104,6 +105,7 @@ class Settings(Section):
     budgets: Budgets = ()
     costliest: Costliest = Costliest()
     outcomes: Outcomes = Outcomes()
+    journal: Journal = Journal()
     unbilled_services: tuple[str, ...] = ()
     """Globs of services whose calls nobody bills: they talk to a mock or a model of your own."""
     exchange_rates: ExchangeRates = ()

@@ -120,4 +120,4 @@ def test_names_are_escaped_and_many_teams_are_cut(make_month, render, read) -> N
     assert "\u202e" not in html
     page = read(html)
     assert len(tables_of(page)["teams"]) == 60 + 2
-    assert "11 more teams in allocation.csv" in page.text
+    assert "11 more teams in allocation_shares.csv" in page.text
