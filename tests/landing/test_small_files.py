@@ -252,19 +252,19 @@ def test_a_landing_that_is_stopped_anywhere_keeps_whole_groups_and_ends_the_same
     with Warehouse.open(None) as warehouse:
         land(settings, warehouse)
         whole = raw(warehouse)
-    executed = Warehouse.insert
+    executed = Warehouse.load
     for stop in range(100):
         with Warehouse.open(None) as warehouse:
             left = [stop]
 
-            def insert(self: Warehouse, *given: Any, left: list[int] = left) -> int:
+            def load(self: Warehouse, *given: Any, left: list[int] = left) -> int:
                 left[0] -= 1
                 if left[0] == -1:
                     raise StoppedError
                 return executed(self, *given)
 
             with monkeypatch.context() as patch:
-                patch.setattr(Warehouse, "insert", insert)
+                patch.setattr(Warehouse, "load", load)
                 try:
                     land(settings, warehouse)
                 except StoppedError:
@@ -287,13 +287,13 @@ from pipeline.landing import land
 from pipeline.settings import Settings
 from pipeline.source_settings import Source
 from pipeline.warehouse import Warehouse
-inserted, left = Warehouse.insert, [int(sys.argv[2])]
-def insert(*given):
+loaded, left = Warehouse.load, [int(sys.argv[2])]
+def load(*given):
     left[0] -= 1
     if left[0] < 0:
         os.kill(os.getpid(), signal.SIGKILL)
-    return inserted(*given)
-Warehouse.insert = insert
+    return loaded(*given)
+Warehouse.load = load
 taking.MOST_FILES = 50
 settings = Settings(sources=(Source(name="otel", kind="traces", uri="traces"),), root=Path(sys.argv[1]))
 with Warehouse.open(settings.warehouse_file) as warehouse:
