@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -32,7 +33,7 @@ from pipeline.reconcile import Rules
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
 from reports.render import render_month
-from reports.view import CauseText, MaterialityText
+from reports.view import MaterialityText, cause_texts
 from schemas.tables import BY_NAME, TABLES
 
 log = logging.getLogger(__name__)
@@ -241,7 +242,6 @@ def close_month(
     return publish(config, month)._replace(changes=done.changes, hinders=done.hinders)
 
 
-def _pages(config: Settings, tables: dict[str, pl.DataFrame]) -> dict[str, str]:
-    texts = [CauseText(cause.code, cause.title, cause.sentence, cause.advice) for cause in CAUSES]
+def _pages(config: Settings, tables: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str]]:
     materiality = MaterialityText(config.materiality.usd, config.materiality.percent)
-    return render_month(tables, texts, config.company, materiality)
+    return render_month(tables, cause_texts(CAUSES), config.company, materiality)

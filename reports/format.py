@@ -13,6 +13,10 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
+_CLASSES = {
+    "error_ours": "error of ours",
+    "error_provider": "error of the provider",
+}
 _KINDS = {
     "input_uncached": "input, not cached",
     "cache_read": "input, cache read",
@@ -95,6 +99,23 @@ def signed_percent(part: Decimal | int, whole: Decimal | int) -> str:
     """Return part of whole to a tenth of a percent with a sign on both sides of zero."""
     text = percent(part, whole).replace("<0.1", "0.0")
     return f"+{text}" if part > 0 and whole else text
+
+
+def width(part: Decimal | int, whole: Decimal | int) -> str:
+    """Return the size of a part in hundredths of the whole, for a bar of that width: `0.0` to `100.0`."""
+    with localcontext(prec=50):
+        size = abs(Decimal(part)) * 100 / abs(Decimal(whole))
+    return str(_round(min(size, Decimal(100)), Decimal("0.1")))
+
+
+def rate(number: float) -> str:
+    """Return a learned rate in three digits after the point."""
+    return f"{number:.3f}".replace("-", MINUS)
+
+
+def item_class(code: str) -> str:
+    """Return the class of an open item in words."""
+    return _CLASSES.get(code, code.replace("_", " "))
 
 
 def ratio(part: int, whole: int) -> str:

@@ -1,7 +1,6 @@
 """The index and the team pages, put together from the tables of one month."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,15 +10,21 @@ from reports import breakdown as parts
 from reports import format as fmt
 from reports import story
 from reports.anatomy import Anatomy, anatomy
-from reports.bridge import team_bridge, whole_bridge
 from reports.charts import NARROW, WIDE, Step, Waterfall, waterfall
-from reports.closing import SignOff, sign_off
-from reports.quality import Quality, month_quality, team_quality
+from reports.closing import SignOff
+from reports.evidence import Evidence
+from reports.items import Items, open_items
+from reports.month import Month, Own, open_month
+from reports.places import interval
+from reports.quality import Quality, team_quality
 from reports.rounding import ZERO, agree
-from reports.teams import TeamRow, team_rows, totals
-from reports.tieout import Grid, billed_by_provider, grid
-from reports.view import Breakdown, Bridge, CauseText, MaterialityText, shown, step_texts
+from reports.teams import TeamRow, totals
+from reports.tieout import Grid, billed_by_provider
+from reports.view import Breakdown, Bridge, Line, MaterialityText, shown
 
+__all__ = ["Month", "Page", "index_page", "open_month", "team_page"]
+
+HOLDERS = 6
 MODELS = 12
 SERVICES = 15
 LABEL = 32
@@ -53,52 +58,17 @@ class Page:
     anatomy: Anatomy
     causes: list[story.Cause]
     quality: Quality
+    items: Items
+    materiality: MaterialityText
     close: dict[str, Any] | None
     sign_off: SignOff
     is_pool: bool
 
 
-@dataclass(frozen=True)
-class Month:
-    """What all pages of a month share."""
-
-    tables: Mapping[str, pl.DataFrame]
-    texts: dict[str, CauseText]
-    company: str
-    materiality: MaterialityText
-    close: dict[str, Any] | None
-    tieout: Grid
-    whole: Bridge
-    teams: list[TeamRow]
-
-    @property
-    def name(self) -> str:
-        """YYYY-MM, or words while nothing was closed."""
-        return str(self.close["month"]) if self.close else "This month"
-
-
-def open_month(
-    tables: Mapping[str, pl.DataFrame],
-    causes: Sequence[CauseText],
-    company: str,
-    materiality: MaterialityText,
-) -> Month:
-    """Return the figures that all pages of the month must agree on."""
-    close = next(tables["report.close"].sort("month").iter_rows(named=True), None)
-    texts = step_texts({cause.code: cause for cause in causes})
-    table = grid(tables["recon.tieout"])
-    gross = close["gross_drift_tokens"] if close else 0
-    whole = whole_bridge(tables["recon.bridge"], table, texts, gross)
-    teams = team_rows(tables["report.team"], tables["recon.bridge"], whole)
-    return Month(tables, texts, company, materiality, close, table, whole, teams)
-
-
 def index_page(month: Month) -> Page:
     """Return the page of the whole company."""
     bridge = month.tables["recon.bridge"]
-    metered = shown(month.whole.metered)
-    causes = story.month_causes(month.whole, month.tables["recon.evidence"], month.texts)
-    providers = parts.breakdown(bridge, ["provider"], metered, 1000)
+    providers = parts.breakdown(bridge, ["provider"], shown(month.whole.metered), 1000)
     return Page(
         title=f"{month.company}, {fmt.month_name(month.name)}",
         team=None,
@@ -111,33 +81,34 @@ def index_page(month: Month) -> Page:
         teams=month.teams,
         teams_total=totals(month.teams),
         anatomy=anatomy(month.tables["recon.anatomy"]),
-        quality=month_quality(month.tables),
+        quality=month.quality,
+        items=open_items(month.tables["report.open_item"], None),
         is_pool=False,
-        **_shared(month, month.whole, bridge, causes),
+        **_shared(month, month.whole, bridge, [_of_all(month, line) for line in story.ordered(month.whole)]),
     )
 
 
 def team_page(month: Month, row: TeamRow) -> Page:
     """Return the page of one team or pool."""
-    mine = pl.col("team") == row.name
-    bridge = month.tables["recon.bridge"].filter(mine)
-    own = team_bridge(bridge, row, month.whole, month.texts)
-    causes = story.month_causes(own, month.tables["recon.evidence"].filter(mine), month.texts)
+    own = month.owns[row.name]
+    evidence = month.evidence.of_team(row.name)
+    causes = [_of_team(month, own, line, evidence) for line in story.ordered(own.bridge)]
     return Page(
         title=f"{fmt.label(row.name)}, {fmt.month_name(month.name)}",
         team=row.name,
         path=f"teams/{row.slug}.html",
         root="../",
-        headline=story.headline(month.name, fmt.label(row.name), own),
-        warnings=story.warnings(month.close, own),
+        headline=story.headline(month.name, fmt.label(row.name), own.bridge),
+        warnings=story.warnings(month.close, own.bridge),
         providers=None,
-        services=parts.breakdown(bridge, ["service", "feature"], shown(own.metered), SERVICES),
+        services=parts.breakdown(own.rows, ["service", "feature"], shown(own.bridge.metered), SERVICES),
         teams=[],
         teams_total=None,
-        anatomy=anatomy(month.tables["recon.anatomy"].filter(mine)),
-        quality=team_quality(month.tables, row.name),
+        anatomy=anatomy(month.tables["recon.anatomy"].filter(pl.col("team") == row.name)),
+        quality=team_quality(month.quality, month.tables, row.name, own.rows),
+        items=open_items(month.tables["report.open_item"], row.name),
         is_pool=row.is_pool,
-        **_shared(month, own, bridge, causes),
+        **_shared(month, own.bridge, own.rows, causes),
     )
 
 
@@ -158,8 +129,45 @@ def _shared(month: Month, own: Bridge, bridge: pl.DataFrame, causes: list[story.
         "models": parts.with_parts(models, bridge, keys, "token_kind"),
         "causes": causes,
         "close": month.close,
-        "sign_off": sign_off(month.tables),
+        "sign_off": month.sign_off,
+        "materiality": month.materiality,
     }
+
+
+def _of_all(month: Month, line: Line) -> story.Cause:
+    """A cause on the index: the teams that have it, and where the largest of their places is."""
+    holders = [
+        story.Holder(own.row.name, own.cause_path(each.code), each)
+        for own in month.owns.values()
+        for each in story.ordered(own.bridge)
+        if each.code == line.code
+    ]
+    holders.sort(key=lambda held: (-abs(shown(held.line)), -abs(held.line.tokens or 0), held.team))
+    levers = [found for own in month.owns.values() if (found := own.levers.get(line.code))]
+    cause = _cause(month, line, None, month.whole, month.evidence)
+    return replace(
+        cause,
+        lever=max(levers, key=lambda lever: (lever.usd, lever.first), default=None),
+        holders=tuple(holders[:HOLDERS]),
+        more_holders=max(0, len(holders) - HOLDERS),
+    )
+
+
+def _of_team(month: Month, own: Own, line: Line, evidence: Evidence) -> story.Cause:
+    cause = _cause(month, line, own.row.name, own.bridge, evidence)
+    return replace(cause, path=own.cause_path(line.code), lever=own.levers[line.code])
+
+
+def _cause(month: Month, line: Line, team: str | None, bridge: Bridge, evidence: Evidence) -> story.Cause:
+    rows = evidence.rows(line.code, team, story.EXAMPLES)
+    return story.Cause(
+        line=line,
+        advice=month.texts[line.code].advice,
+        evidence=rows,
+        evidence_more=evidence.count(line.code, team) - len(rows),
+        interval=interval(line, month.intervals.get((line.code, team))),
+        is_material=month.materiality.is_reached_by(shown(line), shown(bridge.total)),
+    )
 
 
 def _steps(bridge: Bridge, *, in_tokens: bool) -> list[Step]:
@@ -182,6 +190,7 @@ def _steps(bridge: Bridge, *, in_tokens: bool) -> list[Step]:
             shown(line),
             (fmt.usd if line.role == "total" else fmt.signed_usd)(line.usd.shown),
             line.role,
+            "" if line.tokens is None else f", {fmt.integer(line.tokens)} tokens",
         )
         for line in lines
     ]

@@ -1,12 +1,17 @@
 """Pages of a month as HTML: self-contained, escaped, the same bytes for the same tables."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from importlib.resources import files
 
 import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from reports import format as fmt
+from reports.cause_pages import CausePage, cause_pages
 from reports.pages import Page, index_page, open_month, team_page
 from reports.reasons import reason
 from reports.view import CauseText, MaterialityText
@@ -17,15 +22,21 @@ def render_month(
     causes: Sequence[CauseText],
     company: str,
     materiality: MaterialityText,
-) -> dict[str, str]:
-    """Return path -> HTML of the index and of a page for each team and pool of one month."""
+) -> Iterator[tuple[str, str]]:
+    """Yield path and HTML of the index, of each team and pool, and of each of their causes.
+
+    One page at a time, so that memory does not grow with the number of teams.
+    """
     month = open_month(tables, causes, company, materiality)
-    pages = [index_page(month), *(team_page(month, row) for row in month.teams)]
-    return {page.path: _html(page) for page in sorted(pages, key=lambda page: page.path)}
+    yield _html("page.html.j2", index_page(month))
+    for row in month.teams:
+        yield _html("page.html.j2", team_page(month, row))
+        for page in cause_pages(month, month.owns[row.name]):
+            yield _html("cause.html.j2", page)
 
 
-def _html(page: Page) -> str:
-    return _environment().get_template("page.html.j2").render(page=page)
+def _html(template: str, page: Page | CausePage) -> tuple[str, str]:
+    return page.path, _environment().get_template(template).render(page=page)
 
 
 @cache
@@ -41,7 +52,10 @@ def _environment() -> Environment:
     words = (
         fmt.usd, fmt.signed_usd, fmt.exact_usd, fmt.integer, fmt.signed_integer, fmt.tokens, fmt.label,
         fmt.signed_tokens, fmt.percent, fmt.signed_percent, fmt.ratio, fmt.plural, fmt.month_name,
-        fmt.kind_name, fmt.unbroken, fmt.day, reason,
+        fmt.kind_name, fmt.unbroken, fmt.width, fmt.rate, fmt.item_class, fmt.day, reason,
     )  # fmt: skip
     environment.filters.update({word.__name__: word for word in words})
+    script = (files("reports") / "templates" / "report.js").read_text("utf-8")
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment.globals.update(script=Markup(script), script_hash=f"sha256-{digest}")  # noqa: S704 (our own)
     return environment

@@ -4,14 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
 from pipeline.headline import sentence
 from reports import format as fmt
+from reports.places import Interval, Lever
 from reports.rounding import cents
-from reports.view import Bridge, CauseText, Line, MaterialityText, shown
+from reports.view import Bridge, Line, MaterialityText, shown
 
 EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A team that has a part of a cause, and the page that tells of it."""
+
+    team: str
+    path: str
+    line: Line
 
 
 @dataclass(frozen=True)
@@ -22,6 +30,15 @@ class Cause:
     advice: str
     evidence: list[dict[str, Any]]
     evidence_more: int
+    interval: Interval | None
+    """Ends of its dollars; null where they are exact or unknown."""
+    is_material: bool
+    path: str | None = None
+    """Its own page; null on the index."""
+    lever: Lever | None = None
+    holders: tuple[Holder, ...] = ()
+    """On the index: the teams that have it, most dollars first."""
+    more_holders: int = 0
 
 
 def headline(month: str, who: str, bridge: Bridge) -> str:
@@ -63,23 +80,12 @@ def main_cause(bridge: Bridge, causes: Sequence[Cause], materiality: Materiality
     return fit[0] if fit else None
 
 
-def month_causes(bridge: Bridge, evidence: pl.DataFrame, texts: Mapping[str, CauseText]) -> list[Cause]:
+def ordered(bridge: Bridge) -> list[Line]:
     """Return the causes that are not nothing, most dollars first, then most tokens."""
     rest = [bridge.unexplained] if bridge.unexplained.tokens or shown(bridge.unexplained) else []
-    lines = sorted(
+    return sorted(
         [*bridge.steps, *rest], key=lambda line: (-abs(shown(line)), -abs(line.tokens or 0), line.code)
     )
-    return [_cause(line, evidence.filter(pl.col("step") == line.code), texts[line.code]) for line in lines]
-
-
-def _cause(line: Line, evidence: pl.DataFrame, text: CauseText) -> Cause:
-    order = ["size_usd", "size", "trace_id", "span_id", "reason", "team"]
-    rows = (
-        evidence.with_columns(pl.col("usd").abs().alias("size_usd"), pl.col("tokens").abs().alias("size"))
-        .sort(order, descending=[True, True, *(False for _ in order[2:])], nulls_last=True)
-        .head(EXAMPLES)
-    )
-    return Cause(line, text.advice, list(rows.iter_rows(named=True)), evidence.height - rows.height)
 
 
 def warnings(close: Mapping[str, Any] | None, bridge: Bridge) -> list[str]:

@@ -1,0 +1,122 @@
+"""A page for each team and cause: how much, how sure, where it sits, what to do, and the rows behind it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from shlex import quote
+from typing import Any
+
+import polars as pl
+
+from reports import format as fmt
+from reports.evidence import Evidence
+from reports.month import Month, Own
+from reports.places import Interval, Lever, Place, interval, places
+from reports.rounding import ZERO, to_cents
+from reports.story import ordered
+from reports.view import CauseText, Line, Usd
+
+PLACES = 20
+RATES = 12
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a token kind has of a cause."""
+
+    name: str
+    tokens: int
+    usd: Usd
+
+
+@dataclass(frozen=True)
+class CausePage:
+    """Everything on the page of one cause of one team."""
+
+    title: str
+    path: str
+    root: str
+    team: str
+    team_path: str
+    is_pool: bool
+    company: str
+    month: str
+    line: Line
+    text: CauseText
+    interval: Interval | None
+    is_material: bool
+    lever: Lever | None
+    places: list[Place]
+    places_more: list[Place]
+    kinds: list[Kind]
+    rates: list[dict[str, Any]]
+    rates_more: int
+    reasons: list[dict[str, Any]]
+    evidence: list[dict[str, Any]]
+    evidence_count: int
+    command: str
+    close: dict[str, Any] | None
+
+
+def cause_pages(month: Month, own: Own) -> Iterator[CausePage]:
+    """Yield the pages of the causes that a team has, one after the other."""
+    evidence = month.evidence.of_team(own.row.name)
+    for line in ordered(own.bridge):
+        yield _page(month, own, line, evidence)
+
+
+def _page(month: Month, own: Own, line: Line, evidence: Evidence) -> CausePage:
+    team, step = own.row.name, line.code
+    found = places(own.places.filter(pl.col("step") == step).iter_rows(named=True), line)
+    learned = _rates(month.tables["recon.rate"], step)
+    return CausePage(
+        title=f"{line.title}, {fmt.label(team)}, {fmt.month_name(month.name)}",
+        path=own.cause_path(step),
+        root="../../",
+        team=team,
+        team_path=f"teams/{own.row.slug}.html",
+        is_pool=own.row.is_pool,
+        company=month.company,
+        month=month.name,
+        line=line,
+        text=month.texts[step],
+        interval=interval(line, month.intervals.get((step, team))),
+        is_material=month.materiality.is_reached_by(
+            line.usd.shown or ZERO, own.bridge.total.usd.shown or ZERO
+        ),
+        lever=own.levers[step],
+        places=found[:PLACES],
+        places_more=found[PLACES:],
+        kinds=_kinds(own.rows.filter(pl.col("step") == step), line),
+        rates=list(learned.head(RATES).iter_rows(named=True)),
+        rates_more=max(0, learned.height - RATES),
+        reasons=evidence.reasons(step, team),
+        evidence=evidence.rows(step, team, 10**6),
+        evidence_count=evidence.count(step, team),
+        command=_command(month.name, team, step),
+        close=month.close,
+    )
+
+
+def _kinds(rows: pl.DataFrame, line: Line) -> list[Kind]:
+    """The token kinds of the cause, in cents that add up to its line."""
+    usd = pl.when(pl.col("usd").is_not_null().any()).then(pl.col("usd").sum()).alias("usd")
+    is_partial = (pl.col("usd").is_null() & (pl.col("tokens") != 0)).any().alias("is_partial")
+    sums = rows.group_by("token_kind").agg(pl.col("tokens").sum(), usd, is_partial)
+    found = list(sums.filter((pl.col("tokens") != 0) | (pl.col("usd") != 0)).sort("token_kind").iter_rows())
+    amounts = to_cents([usd or ZERO for _, _, usd, _ in found], line.usd.shown)
+    return [
+        Kind(name, tokens, Usd(usd, None if usd is None else amount, is_partial))
+        for (name, tokens, usd, is_partial), amount in zip(found, amounts, strict=True)
+    ]
+
+
+def _rates(rates: pl.DataFrame, step: str) -> pl.DataFrame:
+    """What calibration learned for a cause, the rate with the most tokens behind it first."""
+    is_of_step = pl.col("steps").str.split(",").list.eval(pl.element().str.strip_chars()).list.contains(step)
+    return rates.filter(is_of_step).sort(["full_tokens", "rate"], descending=[True, False])
+
+
+def _command(month: str, team: str, step: str) -> str:
+    """What shows all rows; a name that a line of a shell cannot hold is left to the reader."""
+    named = quote(team) if fmt.label(team, len(team) or 1) == team and len(team) <= 80 else "<team>"
+    return f"tallystick explain {month} --team {named} --cause {step} --limit 1000"

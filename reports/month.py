@@ -1,0 +1,112 @@
+"""What all pages of a month share, worked out once: the whole bridge, each team's, and the evidence."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from reports.bridge import team_bridge, whole_bridge
+from reports.closing import SignOff, sign_off
+from reports.evidence import Evidence, digest
+from reports.places import Interval, Lever, by_place, intervals, lever, places
+from reports.quality import Quality, month_quality
+from reports.story import ordered
+from reports.teams import TeamRow, team_rows
+from reports.tieout import Grid, grid
+from reports.view import Bridge, CauseText, MaterialityText, step_texts
+
+Tables = Mapping[str, pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Own:
+    """What one team or pool has of the month."""
+
+    row: TeamRow
+    rows: pl.DataFrame
+    """Its rows of the bridge."""
+    bridge: Bridge
+    places: pl.DataFrame
+    levers: dict[str, Lever | None]
+    """By step: where to begin with it."""
+
+    def cause_path(self, step: str) -> str:
+        """Path of the page of one of its causes, from the folder of the month."""
+        return f"teams/{self.row.slug}/{step}.html"
+
+
+@dataclass(frozen=True)
+class Month:
+    """What all pages of a month share."""
+
+    tables: Tables
+    texts: dict[str, CauseText]
+    company: str
+    materiality: MaterialityText
+    close: dict[str, Any] | None
+    tieout: Grid
+    whole: Bridge
+    teams: list[TeamRow]
+    owns: dict[str, Own]
+    """By team, in the order of the teams."""
+    evidence: Evidence
+    intervals: dict[tuple[str, str | None], Interval]
+    quality: Quality
+    sign_off: SignOff
+
+    @property
+    def name(self) -> str:
+        """YYYY-MM, or words while nothing was closed."""
+        return str(self.close["month"]) if self.close else "This month"
+
+
+def open_month(
+    tables: Tables, causes: Sequence[CauseText], company: str, materiality: MaterialityText
+) -> Month:
+    """Return the figures that all pages of the month must agree on."""
+    close = next(tables["report.close"].sort("month").iter_rows(named=True), None)
+    texts = step_texts({cause.code: cause for cause in causes})
+    table = grid(tables["recon.tieout"])
+    bridge = tables["recon.bridge"]
+    whole = whole_bridge(bridge, table, texts, close["gross_drift_tokens"] if close else 0)
+    teams = team_rows(tables["report.team"], bridge, whole)
+    return Month(
+        tables=tables,
+        texts=texts,
+        company=company,
+        materiality=materiality,
+        close=close,
+        tieout=table,
+        whole=whole,
+        teams=teams,
+        owns=_owns(bridge, teams, whole, texts),
+        evidence=digest(tables["recon.evidence"]),
+        intervals=intervals(bridge),
+        quality=month_quality(tables),
+        sign_off=sign_off(tables),
+    )
+
+
+def _owns(
+    bridge: pl.DataFrame, teams: list[TeamRow], whole: Bridge, texts: dict[str, CauseText]
+) -> dict[str, Own]:
+    rows = bridge.partition_by("team", as_dict=True)
+    found = by_place(bridge)
+    mine = found.partition_by("team", as_dict=True)
+    owns = {}
+    for team in teams:
+        own = rows.get((team.name,), bridge.clear())
+        line = team_bridge(own, team, whole, texts)
+        held = mine.get((team.name,), found.clear())
+        owns[team.name] = Own(team, own, line, held, _levers(line, held, texts))
+    return owns
+
+
+def _levers(bridge: Bridge, held: pl.DataFrame, texts: dict[str, CauseText]) -> dict[str, Lever | None]:
+    steps = held.partition_by("step", as_dict=True)
+    levers = {}
+    for line in ordered(bridge):
+        rows = steps.get((line.code,), held.clear()).iter_rows(named=True)
+        levers[line.code] = lever(places(rows, line), line, texts[line.code])
+    return levers
