@@ -8,11 +8,12 @@ from typing import Any
 import polars as pl
 
 from reports import format as fmt
-from reports.evidence import Evidence
+from reports import story
+from reports.closing import SignOff
+from reports.evidence import LISTED, Evidence
 from reports.month import Month, Own
 from reports.places import Interval, Lever, Place, interval, places
 from reports.rounding import ZERO, to_cents
-from reports.story import ordered
 from reports.view import CauseText, Line, Usd
 
 PLACES = 20
@@ -40,6 +41,7 @@ class CausePage:
     is_pool: bool
     company: str
     month: str
+    warnings: list[str]
     line: Line
     text: CauseText
     interval: Interval | None
@@ -55,12 +57,13 @@ class CausePage:
     evidence_count: int
     command: str
     close: dict[str, Any] | None
+    sign_off: SignOff
 
 
 def cause_pages(month: Month, own: Own) -> Iterator[CausePage]:
     """Yield the pages of the causes that a team has, one after the other."""
     evidence = month.evidence.of_team(own.row.name)
-    for line in ordered(own.bridge):
+    for line in story.ordered(own.bridge):
         yield _page(month, own, line, evidence)
 
 
@@ -77,6 +80,7 @@ def _page(month: Month, own: Own, line: Line, evidence: Evidence) -> CausePage:
         is_pool=own.row.is_pool,
         company=month.company,
         month=month.name,
+        warnings=story.warnings(month.close, own.bridge),
         line=line,
         text=month.texts[step],
         interval=interval(line, month.intervals.get((step, team))),
@@ -90,10 +94,11 @@ def _page(month: Month, own: Own, line: Line, evidence: Evidence) -> CausePage:
         rates=list(learned.head(RATES).iter_rows(named=True)),
         rates_more=max(0, learned.height - RATES),
         reasons=evidence.reasons(step, team),
-        evidence=evidence.rows(step, team, 10**6),
+        evidence=evidence.rows(step, team, LISTED),
         evidence_count=evidence.count(step, team),
         command=_command(month.name, team, step),
         close=month.close,
+        sign_off=month.sign_off,
     )
 
 

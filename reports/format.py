@@ -45,6 +45,14 @@ def signed_usd(amount: Decimal | None) -> str:
     return f"+{text}" if amount is not None and not text.startswith(MINUS) and text != "$0.00" else text
 
 
+def small_usd(amount: Decimal | None) -> str:
+    """Return signed dollars to the cent, or in two digits where that would be nothing: `+$0.0042`."""
+    if not amount or _round(amount, Decimal("0.01")):
+        return signed_usd(amount)
+    with localcontext(prec=2, rounding=ROUND_HALF_EVEN):
+        return f"{MINUS if amount < 0 else '+'}${+abs(amount):f}"
+
+
 def exact_usd(amount: Decimal | None) -> str:
     """Return dollars with every known digit, for the text that appears on hover."""
     if amount is None:
@@ -99,6 +107,11 @@ def signed_percent(part: Decimal | int, whole: Decimal | int) -> str:
     """Return part of whole to a tenth of a percent with a sign on both sides of zero."""
     text = percent(part, whole).replace("<0.1", "0.0")
     return f"+{text}" if part > 0 and whole else text
+
+
+def plain(number: Decimal) -> str:
+    """Return a number without needless zeros: `3` for `3.00`."""
+    return f"{number.normalize():f}"
 
 
 def width(part: Decimal | int, whole: Decimal | int) -> str:

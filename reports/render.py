@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from reports import format as fmt
 from reports.cause_pages import CausePage, cause_pages
@@ -39,6 +39,16 @@ def _html(template: str, page: Page | CausePage) -> tuple[str, str]:
     return page.path, _environment().get_template(template).render(page=page)
 
 
+def code(text: str) -> Markup:
+    """Return the text escaped, with what stands between backticks as code."""
+    parts = [escape(part) for part in text.split("`")]
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts)
+    )
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -50,9 +60,9 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     words = (
-        fmt.usd, fmt.signed_usd, fmt.exact_usd, fmt.integer, fmt.signed_integer, fmt.tokens, fmt.label,
+        fmt.usd, fmt.signed_usd, fmt.small_usd, fmt.exact_usd, fmt.integer, fmt.signed_integer, fmt.tokens, fmt.label,
         fmt.signed_tokens, fmt.percent, fmt.signed_percent, fmt.ratio, fmt.plural, fmt.month_name,
-        fmt.kind_name, fmt.unbroken, fmt.width, fmt.rate, fmt.item_class, fmt.day, reason,
+        fmt.kind_name, fmt.unbroken, fmt.width, fmt.rate, fmt.item_class, fmt.plain, fmt.day, reason, code,
     )  # fmt: skip
     environment.filters.update({word.__name__: word for word in words})
     script = (files("reports") / "templates" / "report.js").read_text("utf-8")
