@@ -10,7 +10,7 @@ import polars as pl
 from reports import format as fmt
 from reports import story
 from reports.closing import SignOff
-from reports.evidence import LISTED, Evidence
+from reports.evidence import LISTED, NOTHING, Proof
 from reports.month import Month, Own
 from reports.places import Interval, Lever, Place, interval, places
 from reports.rounding import ZERO, to_cents
@@ -52,9 +52,7 @@ class CausePage:
     kinds: list[Kind]
     rates: list[dict[str, Any]]
     rates_more: int
-    reasons: list[dict[str, Any]]
-    evidence: list[dict[str, Any]]
-    evidence_count: int
+    evidence: Proof
     command: str
     close: dict[str, Any] | None
     sign_off: SignOff
@@ -62,15 +60,18 @@ class CausePage:
 
 def cause_pages(month: Month, own: Own) -> Iterator[CausePage]:
     """Yield the pages of the causes that a team has, one after the other."""
-    evidence = month.evidence.of_team(own.row.name)
+    proofs = own.evidence.by_step(LISTED)
+    steps = own.rows.partition_by("step", as_dict=True)
     for line in story.ordered(own.bridge):
-        yield _page(month, own, line, evidence)
+        rows = steps.get((line.code,), own.rows.clear())
+        yield _page(month, own, line, rows, proofs.get(line.code, NOTHING))
 
 
-def _page(month: Month, own: Own, line: Line, evidence: Evidence) -> CausePage:
+def _page(month: Month, own: Own, line: Line, rows: pl.DataFrame, proof: Proof) -> CausePage:
     team, step = own.row.name, line.code
-    found = places(own.places.filter(pl.col("step") == step).iter_rows(named=True), line)
-    learned = _rates(month.tables["recon.rate"], step)
+    found = places(own.places[step], line) if step in own.places else []
+    rates = month.rates.get(step, [])
+    total = own.bridge.total.usd.shown or ZERO
     return CausePage(
         title=f"{line.title}, {fmt.label(team)}, {fmt.month_name(month.name)}",
         path=own.cause_path(step),
@@ -84,18 +85,14 @@ def _page(month: Month, own: Own, line: Line, evidence: Evidence) -> CausePage:
         line=line,
         text=month.texts[step],
         interval=interval(line, month.intervals.get((step, team))),
-        is_material=month.materiality.is_reached_by(
-            line.usd.shown or ZERO, own.bridge.total.usd.shown or ZERO
-        ),
-        lever=own.levers[step],
+        is_material=month.materiality.is_reached_by(line.usd.shown or ZERO, total),
+        lever=own.levers.get(step),
         places=found[:PLACES],
         places_more=found[PLACES:],
-        kinds=_kinds(own.rows.filter(pl.col("step") == step), line),
-        rates=list(learned.head(RATES).iter_rows(named=True)),
-        rates_more=max(0, learned.height - RATES),
-        reasons=evidence.reasons(step, team),
-        evidence=evidence.rows(step, team, LISTED),
-        evidence_count=evidence.count(step, team),
+        kinds=_kinds(rows, line),
+        rates=rates[:RATES],
+        rates_more=max(0, len(rates) - RATES),
+        evidence=proof,
         command=_command(month.name, team, step),
         close=month.close,
         sign_off=month.sign_off,
@@ -113,12 +110,6 @@ def _kinds(rows: pl.DataFrame, line: Line) -> list[Kind]:
         Kind(name, tokens, Usd(usd, None if usd is None else amount, is_partial))
         for (name, tokens, usd, is_partial), amount in zip(found, amounts, strict=True)
     ]
-
-
-def _rates(rates: pl.DataFrame, step: str) -> pl.DataFrame:
-    """What calibration learned for a cause, the rate with the most tokens behind it first."""
-    is_of_step = pl.col("steps").str.split(",").list.eval(pl.element().str.strip_chars()).list.contains(step)
-    return rates.filter(is_of_step).sort(["full_tokens", "rate"], descending=[True, False])
 
 
 def _command(month: str, team: str, step: str) -> str:

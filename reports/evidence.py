@@ -6,8 +6,10 @@ from typing import Any
 
 import polars as pl
 
-LISTED = 50
+LISTED = 25
 """Rows that are kept of a team and a cause; all of them are in evidence.csv."""
+
+Row = dict[str, Any]
 
 _SIZES = (pl.col("usd").abs().alias("size_usd"), pl.col("tokens").abs().alias("size"))
 _ORDER = ("size_usd", "size", "trace_id", "span_id", "reason", "team")
@@ -20,31 +22,46 @@ _SUMS = (
 
 
 @dataclass(frozen=True)
+class Proof:
+    """What a page shows of the evidence of one cause."""
+
+    rows: list[Row]
+    """The largest, the largest first."""
+    count: int
+    """How many there are in all."""
+    reasons: list[Row]
+    """The rules that found them, with rows, tokens and dollars of each; most rows first."""
+
+
+NOTHING = Proof([], 0, [])
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """The evidence of a month: what a page can show of it, whatever its size."""
+    """The evidence of a month: what its pages can show of it, whatever its size."""
 
     top: pl.DataFrame
     """The largest rows of each step and team, the largest first."""
     counts: pl.DataFrame
-    """Rows, tokens and dollars of each step, team and reason."""
+    """Rows, tokens and dollars of each step, team and reason, most rows first."""
 
-    def rows(self, step: str, team: str | None, length: int) -> list[dict[str, Any]]:
-        """Return the largest rows of a step, of one team or of all."""
-        return list(_of(self.top, step, team).head(length).iter_rows(named=True))
+    def by_step(self, length: int) -> dict[str, Proof]:
+        """Return what there is of each step, with so many rows."""
+        counts = _parts(self.counts)
+        return {
+            step: Proof(
+                rows=_records(rows.head(length)),
+                count=int(counts[step]["rows"].sum()),
+                reasons=_records(counts[step]),
+            )
+            for step, rows in _parts(self.top).items()
+        }
 
-    def count(self, step: str, team: str | None) -> int:
-        """Return how many rows there are."""
-        return int(_of(self.counts, step, team)["rows"].sum())
-
-    def reasons(self, step: str, team: str) -> list[dict[str, Any]]:
-        """Return the rules that found them, most rows first."""
-        found = _of(self.counts, step, team).sort(["rows", "reason"], descending=[True, False])
-        return list(found.iter_rows(named=True))
-
-    def of_team(self, team: str) -> "Evidence":
-        """Return what one team needs, so that it is looked for once."""
-        mine = pl.col("team") == team
-        return Evidence(self.top.filter(mine), self.counts.filter(mine))
+    def by_team(self) -> dict[str, "Evidence"]:
+        """Return the evidence of each team that has any."""
+        counts = self.counts.partition_by("team", as_dict=True)
+        top = self.top.partition_by("team", as_dict=True)
+        return {team: Evidence(rows, counts[team,]) for (team,), rows in top.items()}
 
 
 def digest(evidence: pl.DataFrame) -> Evidence:
@@ -58,13 +75,18 @@ def digest(evidence: pl.DataFrame) -> Evidence:
         .head(LISTED)
         .sort(["step", *order], descending=[False, *descending], nulls_last=True)
     )
-    return Evidence(top, evidence.group_by("step", "team", "reason").agg(*_SUMS))
+    counts = evidence.group_by("step", "team", "reason").agg(*_SUMS)
+    order = ["step", "team", "rows", "reason"]
+    return Evidence(top, counts.sort(order, descending=[False, False, True, False]))
 
 
 def _descending(order: Sequence[str]) -> list[bool]:
     return [name.startswith("size") for name in order]
 
 
-def _of(frame: pl.DataFrame, step: str, team: str | None) -> pl.DataFrame:
-    is_wanted = pl.col("step") == step
-    return frame.filter(is_wanted if team is None else is_wanted & (pl.col("team") == team))
+def _parts(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    return {str(step): rows for (step,), rows in frame.partition_by("step", as_dict=True).items()}
+
+
+def _records(frame: pl.DataFrame) -> list[Row]:
+    return list(frame.iter_rows(named=True))

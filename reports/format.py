@@ -166,9 +166,9 @@ def kind_name(kind: str) -> str:
 
 def label(text: str, length: int = 80) -> str:
     """Return a name from a file fit for a page: no control or direction characters, cut with an ellipsis."""
-    clean = "".join(
-        "\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Cs"} else c for c in text[: length + 1]
-    )
+    clean = text[: length + 1]
+    if not clean.isprintable():
+        clean = "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Cs"} else c for c in clean)
     return clean if len(clean) <= length else clean[: length - 1] + "…"
 
 

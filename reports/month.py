@@ -27,7 +27,9 @@ class Own:
     rows: pl.DataFrame
     """Its rows of the bridge."""
     bridge: Bridge
-    places: pl.DataFrame
+    places: dict[str, pl.DataFrame]
+    """By step: where it sits, the largest place first."""
+    evidence: Evidence
     levers: dict[str, Lever | None]
     """By step: where to begin with it."""
 
@@ -51,6 +53,8 @@ class Month:
     owns: dict[str, Own]
     """By team, in the order of the teams."""
     evidence: Evidence
+    rates: dict[str, list[dict[str, Any]]]
+    """By step: what calibration learned for it, the rate with the most tokens behind it first."""
     intervals: dict[tuple[str, str | None], Interval]
     quality: Quality
     sign_off: SignOff
@@ -70,6 +74,7 @@ def open_month(
     table = grid(tables["recon.tieout"])
     bridge = tables["recon.bridge"]
     whole = whole_bridge(bridge, table, texts, close["gross_drift_tokens"] if close else 0)
+    evidence = digest(tables["recon.evidence"])
     teams = team_rows(tables["report.team"], bridge, whole)
     return Month(
         tables=tables,
@@ -80,8 +85,9 @@ def open_month(
         tieout=table,
         whole=whole,
         teams=teams,
-        owns=_owns(bridge, teams, whole, texts),
-        evidence=digest(tables["recon.evidence"]),
+        owns=_owns(bridge, teams, whole, texts, evidence),
+        evidence=evidence,
+        rates=_rates(tables["recon.rate"]),
         intervals=intervals(bridge),
         quality=month_quality(tables),
         sign_off=sign_off(tables),
@@ -89,24 +95,36 @@ def open_month(
 
 
 def _owns(
-    bridge: pl.DataFrame, teams: list[TeamRow], whole: Bridge, texts: dict[str, CauseText]
+    bridge: pl.DataFrame, teams: list[TeamRow], whole: Bridge, texts: dict[str, CauseText], evidence: Evidence
 ) -> dict[str, Own]:
     rows = bridge.partition_by("team", as_dict=True)
-    found = by_place(bridge)
-    mine = found.partition_by("team", as_dict=True)
+    held = by_place(bridge).partition_by("team", as_dict=True)
+    proofs, nothing = evidence.by_team(), Evidence(evidence.top.clear(), evidence.counts.clear())
     owns = {}
     for team in teams:
         own = rows.get((team.name,), bridge.clear())
         line = team_bridge(own, team, whole, texts)
-        held = mine.get((team.name,), found.clear())
-        owns[team.name] = Own(team, own, line, held, _levers(line, held, texts))
+        mine = held.get((team.name,))
+        found = {} if mine is None else mine.partition_by("step", as_dict=True)
+        steps = {str(step): frame for (step,), frame in found.items()}
+        levers = _levers(line, steps, texts)
+        owns[team.name] = Own(team, own, line, steps, proofs.get(team.name, nothing), levers)
     return owns
 
 
-def _levers(bridge: Bridge, held: pl.DataFrame, texts: dict[str, CauseText]) -> dict[str, Lever | None]:
-    steps = held.partition_by("step", as_dict=True)
-    levers = {}
-    for line in ordered(bridge):
-        rows = steps.get((line.code,), held.clear()).iter_rows(named=True)
-        levers[line.code] = lever(places(rows, line), line, texts[line.code])
-    return levers
+def _levers(
+    bridge: Bridge, held: dict[str, pl.DataFrame], texts: dict[str, CauseText]
+) -> dict[str, Lever | None]:
+    return {
+        line.code: lever(places(held[line.code], line), line, texts[line.code])
+        for line in ordered(bridge)
+        if line.code in held
+    }
+
+
+def _rates(rates: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rates.sort(["full_tokens", "rate"], descending=[True, False]).iter_rows(named=True):
+        for step in row["steps"].split(","):
+            found.setdefault(step.strip(), []).append(row)
+    return found

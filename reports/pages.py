@@ -12,7 +12,7 @@ from reports import story
 from reports.anatomy import Anatomy, anatomy
 from reports.charts import NARROW, WIDE, Step, Waterfall, waterfall
 from reports.closing import SignOff
-from reports.evidence import Evidence
+from reports.evidence import NOTHING, Proof
 from reports.items import Items, open_items
 from reports.month import Month, Own, open_month
 from reports.places import interval
@@ -24,7 +24,6 @@ from reports.view import Breakdown, Bridge, Line, MaterialityText, shown
 
 __all__ = ["Month", "Page", "index_page", "open_month", "team_page"]
 
-HOLDERS = 6
 MODELS = 12
 SERVICES = 15
 LABEL = 32
@@ -84,15 +83,15 @@ def index_page(month: Month) -> Page:
         quality=month.quality,
         items=open_items(month.tables["report.open_item"], None),
         is_pool=False,
-        **_shared(month, month.whole, bridge, [_of_all(month, line) for line in story.ordered(month.whole)]),
+        **_shared(month, month.whole, bridge, _of_all(month)),
     )
 
 
 def team_page(month: Month, row: TeamRow) -> Page:
     """Return the page of one team or pool."""
     own = month.owns[row.name]
-    evidence = month.evidence.of_team(row.name)
-    causes = [_of_team(month, own, line, evidence) for line in story.ordered(own.bridge)]
+    proofs = own.evidence.by_step(story.EXAMPLES)
+    causes = [_of_team(month, own, line, proofs) for line in story.ordered(own.bridge)]
     return Page(
         title=f"{fmt.label(row.name)}, {fmt.month_name(month.name)}",
         team=row.name,
@@ -134,37 +133,34 @@ def _shared(month: Month, own: Bridge, bridge: pl.DataFrame, causes: list[story.
     }
 
 
-def _of_all(month: Month, line: Line) -> story.Cause:
-    """A cause on the index: the teams that have it, and where the largest of their places is."""
-    holders = [
-        story.Holder(own.row.name, own.cause_path(each.code), each)
-        for own in month.owns.values()
-        for each in story.ordered(own.bridge)
-        if each.code == line.code
+def _of_all(month: Month) -> list[story.Cause]:
+    """The causes of the index: the teams that have each, and where the largest of its places is."""
+    proofs = month.evidence.by_step(story.EXAMPLES)
+    holders: dict[str, list[story.Holder]] = {}
+    for own in month.owns.values():
+        for line in story.ordered(own.bridge):
+            held = story.Holder(own.row.name, own.cause_path(line.code), line, own.levers.get(line.code))
+            holders.setdefault(line.code, []).append(held)
+    return [
+        story.with_holders(_cause(month, line, None, month.whole, proofs), holders.get(line.code, []))
+        for line in story.ordered(month.whole)
     ]
-    holders.sort(key=lambda held: (-abs(shown(held.line)), -abs(held.line.tokens or 0), held.team))
-    levers = [found for own in month.owns.values() if (found := own.levers.get(line.code))]
-    cause = _cause(month, line, None, month.whole, month.evidence)
-    return replace(
-        cause,
-        lever=max(levers, key=lambda lever: (lever.usd, lever.first), default=None),
-        holders=tuple(holders[:HOLDERS]),
-        more_holders=max(0, len(holders) - HOLDERS),
-    )
 
 
-def _of_team(month: Month, own: Own, line: Line, evidence: Evidence) -> story.Cause:
-    cause = _cause(month, line, own.row.name, own.bridge, evidence)
-    return replace(cause, path=own.cause_path(line.code), lever=own.levers[line.code])
+def _of_team(month: Month, own: Own, line: Line, proofs: dict[str, Proof]) -> story.Cause:
+    cause = _cause(month, line, own.row.name, own.bridge, proofs)
+    return replace(cause, path=own.cause_path(line.code), lever=own.levers.get(line.code))
 
 
-def _cause(month: Month, line: Line, team: str | None, bridge: Bridge, evidence: Evidence) -> story.Cause:
-    rows = evidence.rows(line.code, team, story.EXAMPLES)
+def _cause(
+    month: Month, line: Line, team: str | None, bridge: Bridge, proofs: dict[str, Proof]
+) -> story.Cause:
+    proof = proofs.get(line.code, NOTHING)
     return story.Cause(
         line=line,
         advice=month.texts[line.code].advice,
-        evidence=rows,
-        evidence_more=evidence.count(line.code, team) - len(rows),
+        evidence=proof.rows,
+        evidence_more=proof.count - len(proof.rows),
         interval=interval(line, month.intervals.get((line.code, team))),
         is_material=month.materiality.is_reached_by(shown(line), shown(bridge.total)),
     )

@@ -1,6 +1,6 @@
 """Where a cause sits, in which service, model and scope, how sure its dollars are, and where to begin."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Any
@@ -56,9 +56,9 @@ def by_place(bridge: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def places(rows: Iterable[Mapping[str, Any]], line: Line) -> list[Place]:
+def places(rows: pl.DataFrame, line: Line) -> list[Place]:
     """Return the rows of one team and step as places, in cents that add up to the line of the bridge."""
-    every = list(rows)
+    every = list(rows.iter_rows(named=True))
     amounts = to_cents([row["usd"] or ZERO for row in every], line.usd.shown)
     return [_place(row, amount) for row, amount in zip(every, amounts, strict=True)]
 

@@ -60,7 +60,8 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     words = (
-        fmt.usd, fmt.signed_usd, fmt.small_usd, fmt.exact_usd, fmt.integer, fmt.signed_integer, fmt.tokens, fmt.label,
+        fmt.usd, fmt.signed_usd, fmt.small_usd, fmt.exact_usd, fmt.integer, fmt.signed_integer, fmt.tokens,
+        fmt.label,
         fmt.signed_tokens, fmt.percent, fmt.signed_percent, fmt.ratio, fmt.plural, fmt.month_name,
         fmt.kind_name, fmt.unbroken, fmt.width, fmt.rate, fmt.item_class, fmt.plain, fmt.day, reason, code,
     )  # fmt: skip

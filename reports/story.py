@@ -1,7 +1,7 @@
 """The two-minute answer: the headline, what to do now, and what stands in the way of trusting it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.headline import sentence
@@ -11,6 +11,7 @@ from reports.rounding import cents
 from reports.view import Bridge, Line, MaterialityText, shown
 
 EXAMPLES = 3
+HOLDERS = 6
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Holder:
     team: str
     path: str
     line: Line
+    lever: Lever | None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,18 @@ def main_cause(bridge: Bridge, causes: Sequence[Cause], materiality: Materiality
     is_material = materiality.is_reached_by(bridge.gross_unexplained_usd, shown(bridge.total))
     fit = [c for c in causes if c.advice and (c.line.role == "step" or is_material)]
     return fit[0] if fit else None
+
+
+def with_holders(cause: Cause, holders: Sequence[Holder]) -> Cause:
+    """Return a cause of the index with the teams that have it, and with the lever of its largest place."""
+    found = sorted(holders, key=lambda h: (-abs(shown(h.line)), -abs(h.line.tokens or 0), h.team))
+    levers = [held.lever for held in found if held.lever]
+    return replace(
+        cause,
+        lever=max(levers, key=lambda lever: (lever.usd, lever.first), default=None),
+        holders=tuple(found[:HOLDERS]),
+        more_holders=max(0, len(found) - HOLDERS),
+    )
 
 
 def ordered(bridge: Bridge) -> list[Line]:
