@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Any
 
-import polars as pl
-
 from reports import format as fmt
 from reports import story
 from reports.closing import SignOff
@@ -16,7 +14,7 @@ from reports.places import Interval, Lever, Place, interval, places
 from reports.rounding import ZERO, to_cents
 from reports.view import CauseText, Line, Usd
 
-PLACES = 20
+PLACES = 15
 RATES = 12
 
 
@@ -61,13 +59,11 @@ class CausePage:
 def cause_pages(month: Month, own: Own) -> Iterator[CausePage]:
     """Yield the pages of the causes that a team has, one after the other."""
     proofs = own.evidence.by_step(LISTED)
-    steps = own.rows.partition_by("step", as_dict=True)
     for line in story.ordered(own.bridge):
-        rows = steps.get((line.code,), own.rows.clear())
-        yield _page(month, own, line, rows, proofs.get(line.code, NOTHING))
+        yield _page(month, own, line, proofs.get(line.code, NOTHING))
 
 
-def _page(month: Month, own: Own, line: Line, rows: pl.DataFrame, proof: Proof) -> CausePage:
+def _page(month: Month, own: Own, line: Line, proof: Proof) -> CausePage:
     team, step = own.row.name, line.code
     found = places(own.places[step], line) if step in own.places else []
     rates = month.rates.get(step, [])
@@ -89,7 +85,7 @@ def _page(month: Month, own: Own, line: Line, rows: pl.DataFrame, proof: Proof) 
         lever=own.levers.get(step),
         places=found[:PLACES],
         places_more=found[PLACES:],
-        kinds=_kinds(rows, line),
+        kinds=_kinds(month.kinds.get((step, team), []), line),
         rates=rates[:RATES],
         rates_more=max(0, len(rates) - RATES),
         evidence=proof,
@@ -99,16 +95,16 @@ def _page(month: Month, own: Own, line: Line, rows: pl.DataFrame, proof: Proof) 
     )
 
 
-def _kinds(rows: pl.DataFrame, line: Line) -> list[Kind]:
+def _kinds(rows: list[dict[str, Any]], line: Line) -> list[Kind]:
     """The token kinds of the cause, in cents that add up to its line."""
-    usd = pl.when(pl.col("usd").is_not_null().any()).then(pl.col("usd").sum()).alias("usd")
-    is_partial = (pl.col("usd").is_null() & (pl.col("tokens") != 0)).any().alias("is_partial")
-    sums = rows.group_by("token_kind").agg(pl.col("tokens").sum(), usd, is_partial)
-    found = list(sums.filter((pl.col("tokens") != 0) | (pl.col("usd") != 0)).sort("token_kind").iter_rows())
-    amounts = to_cents([usd or ZERO for _, _, usd, _ in found], line.usd.shown)
+    amounts = to_cents([row["usd"] or ZERO for row in rows], line.usd.shown)
     return [
-        Kind(name, tokens, Usd(usd, None if usd is None else amount, is_partial))
-        for (name, tokens, usd, is_partial), amount in zip(found, amounts, strict=True)
+        Kind(
+            row["token_kind"],
+            row["tokens"],
+            Usd(row["usd"], amount if row["usd"] is not None else None, row["is_partial"]),
+        )
+        for row, amount in zip(rows, amounts, strict=True)
     ]
 
 

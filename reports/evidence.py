@@ -1,6 +1,5 @@
 """The rows behind each cause: the largest of each team, how many there are, and the rules that found them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,22 +65,26 @@ class Evidence:
 
 def digest(evidence: pl.DataFrame) -> Evidence:
     """Return what the pages of a month need of recon.evidence, in the same order whatever its own."""
-    order = list(_ORDER)
-    descending = _descending(order)
+    order = ["step", *_ORDER]
+    descending = [name.startswith("size") for name in order]
     top = (
-        evidence.with_columns(_SIZES)
-        .sort(["step", *order], descending=[False, *descending], nulls_last=True)
+        _large(evidence.with_columns(_SIZES))
+        .sort(order, descending=descending, nulls_last=True)
         .group_by("step", "team", maintain_order=True)
         .head(LISTED)
-        .sort(["step", *order], descending=[False, *descending], nulls_last=True)
+        .sort(order, descending=descending, nulls_last=True)
     )
     counts = evidence.group_by("step", "team", "reason").agg(*_SUMS)
     order = ["step", "team", "rows", "reason"]
     return Evidence(top, counts.sort(order, descending=[False, False, True, False]))
 
 
-def _descending(order: Sequence[str]) -> list[bool]:
-    return [name.startswith("size") for name in order]
+def _large(sized: pl.DataFrame) -> pl.DataFrame:
+    """Leave out what cannot be among the largest, so that not all rows need to be sorted."""
+    is_unpriced = pl.col("size_usd").is_null()
+    least_usd = pl.col("size_usd").top_k(LISTED).min().over("step", "team")
+    least = pl.col("size").filter(is_unpriced).top_k(LISTED).min().over("step", "team")
+    return sized.filter((pl.col("size_usd") >= least_usd) | (is_unpriced & (pl.col("size") >= least)))
 
 
 def _parts(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:

@@ -55,6 +55,8 @@ class Month:
     evidence: Evidence
     rates: dict[str, list[dict[str, Any]]]
     """By step: what calibration learned for it, the rate with the most tokens behind it first."""
+    kinds: dict[tuple[str, str], list[dict[str, Any]]]
+    """By step and team: tokens and dollars of each token kind that has any."""
     intervals: dict[tuple[str, str | None], Interval]
     quality: Quality
     sign_off: SignOff
@@ -88,6 +90,7 @@ def open_month(
         owns=_owns(bridge, teams, whole, texts, evidence),
         evidence=evidence,
         rates=_rates(tables["recon.rate"]),
+        kinds=_kinds(bridge),
         intervals=intervals(bridge),
         quality=month_quality(tables),
         sign_off=sign_off(tables),
@@ -127,4 +130,15 @@ def _rates(rates: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
     for row in rates.sort(["full_tokens", "rate"], descending=[True, False]).iter_rows(named=True):
         for step in row["steps"].split(","):
             found.setdefault(step.strip(), []).append(row)
+    return found
+
+
+def _kinds(bridge: pl.DataFrame) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    usd = pl.when(pl.col("usd").is_not_null().any()).then(pl.col("usd").sum()).alias("usd")
+    is_partial = (pl.col("usd").is_null() & (pl.col("tokens") != 0)).any().alias("is_partial")
+    keys = ["step", "team", "token_kind"]
+    sums = bridge.group_by(keys).agg(pl.col("tokens").sum(), usd, is_partial).sort(keys)
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in sums.filter((pl.col("tokens") != 0) | (pl.col("usd") != 0)).iter_rows(named=True):
+        found.setdefault((row["step"], row["team"]), []).append(row)
     return found
