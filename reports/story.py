@@ -116,12 +116,32 @@ def warnings(close: Mapping[str, Any] | None, bridge: Bridge) -> list[str]:
         found.append(
             "This month is preliminary: bills or exports are still awaited, and figures will change."
         )
+    found += _one_sided(close, bridge)
     if bridge.metered.usd.is_partial or (bridge.metered.usd.shown is None and bridge.metered.tokens):
         found.append(
             "Some tokens have no known price. They are counted in tokens and left out of the dollars; "
             "see Data quality for the models."
         )
     return found
+
+
+def _one_sided(close: Mapping[str, Any] | None, bridge: Bridge) -> list[str]:
+    """What cannot be said because one side of the comparison is missing, or no cause has any part of it."""
+    if close is None:
+        return []
+    has_meter = close["metered_tokens"] or close["billed_usd"] is not None
+    if not has_meter and not close["span_count"]:
+        return ["Nothing of this month was read: no trace, no usage export and no bill."]
+    if not close["span_count"]:
+        return ["No trace of this month was read: whatever was billed could not be compared with any call."]
+    if not has_meter:
+        return [
+            "No usage export, request log or bill of this month was read: what the traces hold could not be "
+            "compared with anything."
+        ]
+    if bridge.unexplained.tokens and not bridge.steps:
+        return ["No cause was found for any of the drift: all of it is unexplained."]
+    return []
 
 
 def _set_aside(close: Mapping[str, Any]) -> str:
