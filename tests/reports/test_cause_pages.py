@@ -125,7 +125,7 @@ def test_a_service_is_named_as_it_is_and_one_without_a_name_so() -> None:
 
 def test_rates_are_those_of_the_cause(make_month, render, read) -> None:
     pages = render(make_month())
-    rates = read(pages["teams/assistants/missing_usage.html"]).tables["rates"]
+    rates = read(pages["teams/payments/missing_usage.html"]).tables["rates"]
     assert [row[0] for row in rates[1:]] == ["size/both/chat", "size/missing_usage/chat"]
     assert rates[1][1:5] == ["1.000", "0.500", "1.250", "0.125"]
     assert "None: it needs no rate." in read(pages[PAGE]).text
