@@ -29,6 +29,9 @@ class SignOff:
     restated: list[dict[str, Any]]
     """Bills and team bills that this version changed, the largest change first."""
     more: int
+    carried: list[dict[str, Any]]
+    """Open items of earlier months, the oldest first."""
+    more_carried: int
 
     def words(self, status: str) -> str:
         """Return the state beside what is known of the month: its status in report.close."""
@@ -55,6 +58,9 @@ def sign_off(tables: Mapping[str, pl.DataFrame]) -> SignOff:
         )
     )
     shown = changed.head(LISTED) if now.is_locked else changed.clear()
+    waiting = pl.col("is_carried") & (pl.col("status") != "resolved")
+    order = ["age_days", "code", "item_id"]
+    items = tables["report.open_item"].filter(waiting).sort(order, descending=[True, False, False])
     return SignOff(
         now.state,
         now.version,
@@ -64,4 +70,6 @@ def sign_off(tables: Mapping[str, pl.DataFrame]) -> SignOff:
         now.reopened,
         list(shown.iter_rows(named=True)),
         max(0, changed.height - LISTED),
+        list(items.head(LISTED).iter_rows(named=True)),
+        max(0, items.height - LISTED),
     )
