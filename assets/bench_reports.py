@@ -12,7 +12,7 @@ from rich.table import Table
 
 from assets.bench_measure import Asked, Shown, apart, own_peak_bytes, verdict
 from pipeline.causes import CAUSES
-from pipeline.exports import write_texts
+from pipeline.exports import write_files
 from reports.render import render_month
 from reports.view import MaterialityText, cause_texts
 from schemas.tables import BY_NAME, TABLES
@@ -107,7 +107,7 @@ def rendered(teams: int, rows: int) -> Rendered:
         texts = render_month(
             tables, cause_texts(CAUSES), "Company", MaterialityText(Decimal(100), Decimal(3))
         )
-        pages = write_texts(texts, Path(name))
+        pages = write_files(texts, Path(name))
         seconds, cpu = perf_counter() - started, process_time() - worked
         sizes = [(Path(name) / page).stat().st_size for page in pages]
     evidence = tables["recon.evidence"].height

@@ -19,7 +19,7 @@ from pipeline.changes import Changes, late_text
 from pipeline.closing import Person, standing
 from pipeline.copies import copy_month
 from pipeline.errors import StorageError, TallystickError
-from pipeline.exports import export_tables, recover, swap, write_texts
+from pipeline.exports import export_tables, recover, swap, write_files
 from pipeline.findings import assemble
 from pipeline.landing import land as land_files
 from pipeline.landing_progress import LandingSummary
@@ -32,8 +32,10 @@ from pipeline.providers import PROVIDERS
 from pipeline.reconcile import Rules
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
+from reports.disputes import render_disputes
 from reports.render import render_month
 from reports.view import MaterialityText, cause_texts
+from reports.workbook import render_workbook
 from schemas.tables import BY_NAME, TABLES
 
 log = logging.getLogger(__name__)
@@ -202,7 +204,7 @@ def _written(config: Settings, tables: dict[str, pl.DataFrame], fresh: Path, tar
     fresh.mkdir(parents=True)
     files = export_tables(tables, fresh)
     closing_files.hold(fresh, target, now, target.name)
-    files += write_texts(_pages(config, tables), fresh)
+    files += write_files(_pages(config, tables), fresh)
     files += closing_files.keep_versions(target, fresh, now)
     if now.is_locked:
         files += (closing_files.write(fresh, ledger, tables["raw.file"], files),)
@@ -242,6 +244,9 @@ def close_month(
     return publish(config, month)._replace(changes=done.changes, hinders=done.hinders)
 
 
-def _pages(config: Settings, tables: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str]]:
+def _pages(config: Settings, tables: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str | bytes]]:
     materiality = MaterialityText(config.materiality.usd, config.materiality.percent)
-    return render_month(tables, cause_texts(CAUSES), config.company, materiality)
+    told = (tables, cause_texts(CAUSES), config.company, materiality)
+    yield from render_month(*told)
+    yield from render_disputes(tables, config.company).items()
+    yield "workbook.xlsx", render_workbook(*told)

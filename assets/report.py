@@ -15,6 +15,8 @@ from schemas.tables import TABLES
 INDEX = dg.AssetKey(["published", "index"])
 TEAMS = dg.AssetKey(["published", "teams"])
 EXPORTS = dg.AssetKey(["published", "exports"])
+DISPUTES = dg.AssetKey(["published", "disputes"])
+WORKBOOK = dg.AssetKey(["published", "workbook"])
 
 PAGE_READS = (
     "raw.file",
@@ -30,6 +32,7 @@ PAGE_READS = (
     "report.team",
     "report.close",
     "report.closing",
+    "report.dispute",
     "report.restatement",
     "report.open_item",
 )
@@ -48,11 +51,18 @@ def _spec(key: dg.AssetKey, reads: tuple[str, ...], kinds: set[str], description
 
 
 def published_specs() -> list[dg.AssetSpec]:
-    """Return the page of the company, the pages of the teams, and the tables that anyone may build on."""
+    """Return the pages, the workbook, the dispute pack, and the tables that anyone may build on."""
     exported = tuple(table.name for table in TABLES if table.exported)
     return [
         _spec(INDEX, PAGE_READS, {"html"}, "The variance report of all teams, for finance."),
         _spec(TEAMS, PAGE_READS, {"html"}, "One variance report per team."),
+        _spec(WORKBOOK, PAGE_READS, {"xlsx"}, "The figures of the pages, with formulas that add them up."),
+        _spec(
+            DISPUTES,
+            ("report.dispute", "report.close"),
+            {"csv"},
+            "What is claimed of each provider.",
+        ),
         _spec(EXPORTS, exported, {"parquet", "csv"}, "The exported tables, with stable names and columns."),
     ]
 
@@ -78,6 +88,15 @@ def published_assets(publish: Callable[[Settings, Month], Published]) -> dg.Asse
         yield dg.MaterializeResult(
             asset_key=TEAMS,
             metadata={"folder": dg.MetadataValue.path(done.folder / "teams"), "pages": pages},
+        )
+        yield dg.MaterializeResult(
+            asset_key=WORKBOOK,
+            metadata={"workbook": dg.MetadataValue.path(done.folder / "workbook.xlsx")},
+        )
+        letters = sum(name.startswith("dispute/") and name.endswith(".txt") for name in done.files)
+        yield dg.MaterializeResult(
+            asset_key=DISPUTES,
+            metadata={"folder": dg.MetadataValue.path(done.folder / "dispute"), "letters": letters},
         )
         yield dg.MaterializeResult(
             asset_key=EXPORTS,

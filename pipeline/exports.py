@@ -23,7 +23,7 @@ def export_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> tuple[str
         frame = frame.sort(pl.all(), nulls_last=True)
         try:
             frame.write_parquet(folder / f"{table.exported}.parquet", compression="zstd", statistics=False)
-            _inert(frame).write_csv(folder / f"{table.exported}.csv")
+            inert(frame).write_csv(folder / f"{table.exported}.csv")
         except (
             pl.exceptions.PolarsError,
             OSError,
@@ -35,15 +35,15 @@ def export_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> tuple[str
     return tuple(names)
 
 
-def write_texts(texts: Iterable[tuple[str, str]], folder: Path) -> tuple[str, ...]:
+def write_files(files: Iterable[tuple[str, str | bytes]], folder: Path) -> tuple[str, ...]:
     """Write pages below the folder as they come; return their names. A name that leaves it is refused."""
     names, root = [], folder.resolve()
-    for name, text in texts:
+    for name, content in files:
         path = (root / name).resolve()
         if not path.is_relative_to(root):
             raise ValueError(f"page name {name!r} leaves the folder")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8", newline="\n")
+        path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
         names.append(name)
     return tuple(sorted(names))
 
@@ -65,7 +65,8 @@ def recover(target: Path) -> None:
         retired.rename(target)
 
 
-def _inert(frame: pl.DataFrame) -> pl.DataFrame:
+def inert(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with an apostrophe before text that a spreadsheet would run."""
     text = [name for name, dtype in frame.schema.items() if dtype == pl.String]
     return frame.with_columns(
         pl.when(pl.col(name).str.contains(_FORMULA))

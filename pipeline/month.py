@@ -17,6 +17,7 @@ from pipeline.charges.cells import by_day, search_of
 from pipeline.charges.ledgers import ledgers
 from pipeline.charges.price_findings import price_findings
 from pipeline.charges.tax_findings import tax_findings
+from pipeline.disputes import disputes
 from pipeline.metering.unit_findings import unit_errors
 from pipeline.meters import Meters, meter
 from pipeline.narrowing import narrowed
@@ -78,6 +79,7 @@ def month_tables(
     tables["recon.anatomy"] = anatomy(calls.calls, month, settings, card)
     units = unit_errors(bills.billed, meters.metered, card, month)
     tables["recon.finding"] = pl.concat([tables["recon.finding"], units])
+    tables["report.dispute"] = disputes(str(month), tables, calls.calls)
     tables["recon.finding"] = _findings(settings, month, raw, tables, parts)
     tables["report.close"] = close_row(settings, month, {**raw, **tables}, card.version)
     return tables

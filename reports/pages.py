@@ -22,7 +22,7 @@ from reports.teams import TeamRow, totals
 from reports.tieout import Grid, billed_by_provider
 from reports.view import Breakdown, Bridge, Line, MaterialityText, shown
 
-__all__ = ["Month", "Page", "index_page", "open_month", "team_page"]
+__all__ = ["Month", "Page", "index_page", "month_causes", "open_month", "team_page"]
 
 MODELS = 12
 SERVICES = 15
@@ -83,7 +83,7 @@ def index_page(month: Month) -> Page:
         quality=month.quality,
         items=open_items(month.tables["report.open_item"], None),
         is_pool=False,
-        **_shared(month, month.whole, bridge, _of_all(month)),
+        **_shared(month, month.whole, bridge, month_causes(month)),
     )
 
 
@@ -133,7 +133,7 @@ def _shared(month: Month, own: Bridge, bridge: pl.DataFrame, causes: list[story.
     }
 
 
-def _of_all(month: Month) -> list[story.Cause]:
+def month_causes(month: Month) -> list[story.Cause]:
     """The causes of the index: the teams that have each, and where the largest of its places is."""
     proofs = month.evidence.by_step(story.EXAMPLES)
     holders: dict[str, list[story.Holder]] = {}

@@ -6,7 +6,7 @@ from functools import cached_property
 import pandera.polars as pa
 import polars as pl
 
-from schemas import charges, core, raw, recon, report
+from schemas import charges, core, dispute, raw, recon, report
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,11 @@ TABLES: tuple[Table, ...] = (
             "recon.bridge",
             "recon.tieout",
         ),
+    ),
+    Table(
+        dispute.Dispute,
+        reads=("recon.charge", "recon.price_effect", "recon.finding", "core.call"),
+        exported="disputes",
     ),
     Table(report.Team, reads=("recon.bridge", "recon.tieout"), exported="teams"),
     Table(report.Close, reads=("raw.file", "recon.bridge", "recon.tieout", "report.team")),

@@ -50,7 +50,7 @@ def test_a_month_materialises_every_table_and_every_law_holds(run_twice) -> None
     keys = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events()}
     checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
     assert {table.name.replace(".", "/") for table in TABLES} <= keys
-    assert {"published/index", "published/teams", "published/exports"} <= keys
+    assert {"published/index", "published/teams", "published/workbook", "published/exports"} <= keys
     assert checks == dict.fromkeys(laws.CHECKS, True)
 
 

@@ -60,7 +60,9 @@ def test_sources_are_the_kinds_that_the_configuration_knows() -> None:
     assert set(SOURCES) == set(kinds)
 
 
-@pytest.mark.parametrize("page", ["published/index", "published/teams", "published/exports"])
+@pytest.mark.parametrize(
+    "page", ["published/index", "published/teams", "published/workbook", "published/exports"]
+)
 def test_lineage_leads_from_every_page_back_to_the_files(page) -> None:
     seen, waiting = set(), [page]
     while waiting:
@@ -72,7 +74,7 @@ def test_lineage_leads_from_every_page_back_to_the_files(page) -> None:
 
 
 def test_pages_depend_on_the_tables_that_the_reports_name() -> None:
-    sources = [path.read_text("utf-8") for path in Path(reports.__file__).parent.glob("*.py")]
+    sources = [path.read_text("utf-8") for path in Path(reports.__file__).parent.rglob("*.py")]
     named = {name for text in sources for name in re.findall(r'"((?:raw|core|recon|report)\.[a-z_]+)"', text)}
 
     assert named == set(PAGE_READS)

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from assets.close import close_month, load_settings
-from pipeline.exports import write_texts
+from pipeline.exports import write_files
 from pipeline.period import Month
 from pipeline.simulator import world
 
@@ -265,7 +265,7 @@ def test_hostile_names_run_nothing_and_break_no_page(
         changed = pl.col("team").replace(names)
         others = [column for column in ("service", "feature", "model") if column in tables[name].columns]
         tables[name] = tables[name].with_columns(changed, *(changed.alias(column) for column in others))
-    written = write_texts(render(tables, company=HOSTILE[0]).items(), tmp_path)
+    written = write_files(render(tables, company=HOSTILE[0]).items(), tmp_path)
     assert len(written) > 10
     for name in written:
         for width in (390, 1280):

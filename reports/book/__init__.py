@@ -1,0 +1,1 @@
+"""The workbook of a month: the figures of the pages as numbers and formulas."""

@@ -1,0 +1,61 @@
+"""The workbook of a month: bridge, tie-out, causes, allocation, evidence, open items, with formulas."""
+
+import calendar
+import io
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import polars as pl
+from xlsxwriter import Workbook
+
+from reports import story
+from reports.book import figures, lists
+from reports.book.bridge_sheet import bridge_rows, write_bridge
+from reports.pages import Month, month_causes, open_month
+from reports.teams import totals
+from reports.view import CauseText, MaterialityText
+
+_OPTIONS = {
+    "in_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+}
+
+
+def render_workbook(
+    tables: Mapping[str, pl.DataFrame],
+    causes: Sequence[CauseText],
+    company: str,
+    materiality: MaterialityText,
+) -> bytes:
+    """Return the .xlsx file of a month, with the figures of its pages; the same bytes for the same tables."""
+    month = open_month(tables, causes, company, materiality)
+    target = io.BytesIO()
+    with Workbook(target, _OPTIONS) as book:
+        book.set_properties({"title": f"{company}, {month.name}", "created": _made_at(month.name)})
+        _write(book, month)
+    return target.getvalue()
+
+
+def _write(book: Workbook, month: Month) -> None:
+    tables = month.tables
+    rows = bridge_rows(tables["recon.bridge"])
+    headline = month.close["headline"] if month.close else f"{month.name} was not closed."
+    lists.write_notes(book, month.close, str(headline), story.warnings(month.close, month.whole))
+    write_bridge(book, month.whole, rows, month.name)
+    figures.write_tieout(book, month.tieout)
+    figures.write_causes(book, month_causes(month))
+    figures.write_causes_by_team(book, rows)
+    figures.write_teams(book, month.teams, totals(month.teams))
+    lists.write_evidence(book, tables["recon.evidence"])
+    lists.write_items(book, tables["report.open_item"])
+
+
+def _made_at(month: str) -> datetime:
+    """The last day of the month: a date of its own would change the bytes."""
+    try:
+        year, number = map(int, month.split("-"))
+        return datetime(year, number, calendar.monthrange(year, number)[1])  # noqa: DTZ001 (of a file's properties)
+    except ValueError:
+        return datetime(2000, 1, 1)  # noqa: DTZ001
