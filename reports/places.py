@@ -37,7 +37,8 @@ class Lever:
     """Where to begin with a cause, and what that changes."""
 
     first: str
-    saving: str
+    holds: str
+    effect: str
     usd: Decimal
     """Size of what the place holds, to compare levers by."""
 
@@ -86,19 +87,21 @@ def lever(found: list[Place], line: Line, text: CauseText) -> Lever | None:
     name = min(sums, key=lambda name: (-abs(sums[name][0]), -abs(sums[name][1]), name))
     told = f"{_WORDS[text.place]} {fmt.label(name)}" if name.strip() else f"the {text.place} without a name"
     first = text.first.replace("{place}", told)
-    return Lever(first, _saving(sums[name], line, text), abs(sums[name][0]))
+    return Lever(first, *_told(sums[name], line, text), abs(sums[name][0]))
 
 
-def _saving(held: tuple[Decimal, int], line: Line, text: CauseText) -> str:
+def _told(held: tuple[Decimal, int], line: Line, text: CauseText) -> tuple[str, str]:
+    """What the place holds of the cause, and what acting on it changes."""
     usd, tokens = held
     if line.usd.shown is None:
-        return f"It holds {fmt.tokens(tokens)} of the tokens; their price is not known, nor what it saves."
-    part = f"{fmt.usd(usd)} of {fmt.usd(line.usd.shown)}"
+        holds = f"It holds {fmt.tokens(tokens)} of {fmt.tokens(line.tokens or 0)} tokens"
+        return holds, "their price is not known, nor what it saves."
+    holds = f"It holds {fmt.usd(usd)} of {fmt.usd(line.usd.shown)}"
     if not text.is_avoidable:
-        return f"It holds {part}. Putting it right saves no money by itself: it makes the traces right."
+        return holds, "putting it right saves no money by itself, it makes the traces right."
     if usd <= 0:
-        return f"It holds {part}: there is nothing to save in it."
-    return f"It holds {part}: at most that much would be saved in a month like this one."
+        return holds, "there is nothing to save in it."
+    return holds, "at most that much would be saved in a month like this one."
 
 
 def intervals(bridge: pl.DataFrame) -> dict[tuple[str, str | None], Interval]:

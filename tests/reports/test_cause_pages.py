@@ -93,7 +93,8 @@ def test_one_begins_with_the_service_with_most_dollars_and_saves_no_more_than_it
     found = lever(places, line("7.50"), AVOIDABLE)
     assert found == Lever(
         "Begin with service a: stop.",
-        "It holds $4.50 of $7.50: at most that much would be saved in a month like this one.",
+        "It holds $4.50 of $7.50",
+        "at most that much would be saved in a month like this one.",
         Decimal("4.50"),
     )
 
@@ -102,15 +103,15 @@ def test_what_is_no_purchase_saves_no_money() -> None:
     text = CauseText("sampling", "Sampled", "", "Do.", "Begin with {place}.", "scope")
     found = lever([place("a", "4.50")], line("4.50"), text)
     assert found.first == "Begin with scope scope."
-    assert "saves no money by itself" in found.saving
+    assert "saves no money by itself" in found.effect
     negative = lever([place("a", "-4.50")], line("-4.50"), AVOIDABLE)
-    assert "nothing to save" in negative.saving
+    assert "nothing to save" in negative.effect
 
 
 def test_without_a_price_no_saving_is_told() -> None:
     found = lever([place("a", None)], line(None), AVOIDABLE)
-    assert "price is not known" in found.saving
-    assert "$" not in found.saving
+    assert "price is not known" in found.effect
+    assert found.holds == "It holds 1,000 of 5,000 tokens"
 
 
 def test_a_service_is_named_as_it_is_and_one_without_a_name_so() -> None:
