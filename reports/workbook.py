@@ -11,7 +11,7 @@ from xlsxwriter import Workbook
 from reports import story
 from reports.book import figures, lists
 from reports.book.bridge_sheet import bridge_rows, write_bridge
-from reports.pages import Month, open_month
+from reports.pages import Month, month_causes, open_month
 from reports.teams import totals
 from reports.view import CauseText, MaterialityText
 
@@ -45,7 +45,7 @@ def _write(book: Workbook, month: Month) -> None:
     lists.write_notes(book, month.close, str(headline), story.warnings(month.close, month.whole))
     write_bridge(book, month.whole, rows, month.name)
     figures.write_tieout(book, month.tieout)
-    figures.write_causes(book, story.month_causes(month.whole, tables["recon.evidence"], month.texts))
+    figures.write_causes(book, month_causes(month))
     figures.write_causes_by_team(book, rows)
     figures.write_teams(book, month.teams, totals(month.teams))
     lists.write_evidence(book, tables["recon.evidence"])
