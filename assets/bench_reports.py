@@ -13,6 +13,8 @@ from rich.table import Table
 from assets.bench_measure import Asked, Shown, apart, own_peak_bytes, verdict
 from pipeline.causes import CAUSES
 from pipeline.exports import write_files
+from reports.mail import Letterhead
+from reports.month import open_month
 from reports.render import render_month
 from reports.view import MaterialityText, cause_texts
 from schemas.tables import BY_NAME, TABLES
@@ -104,10 +106,9 @@ def rendered(teams: int, rows: int) -> Rendered:
     before = own_peak_bytes()
     started, worked = perf_counter(), process_time()
     with tempfile.TemporaryDirectory(prefix="tallystick-") as name:
-        texts = render_month(
-            tables, cause_texts(CAUSES), "Company", MaterialityText(Decimal(100), Decimal(3))
-        )
-        pages = write_files(texts, Path(name))
+        materiality = MaterialityText(Decimal(100), Decimal(3))
+        whole = open_month(tables, cause_texts(CAUSES), "Company", materiality)
+        pages = write_files(render_month(whole, Letterhead()), Path(name))
         seconds, cpu = perf_counter() - started, process_time() - worked
         sizes = [(Path(name) / page).stat().st_size for page in pages]
     evidence = tables["recon.evidence"].height

@@ -17,6 +17,7 @@ from assets import close as steps
 from assets import closing, trials
 from assets.close import Published
 from assets.explain import explain
+from assets.send import send
 from pipeline import preflight
 from pipeline.errors import ConfigError, TallystickError
 from pipeline.period import Month
@@ -136,6 +137,7 @@ def check(config: ConfigOption = _CONFIG) -> None:
 
 app.command()(closing.reopen)
 app.command()(closing.sign)
+app.command()(send)
 app.command()(trials.simulate)
 app.command()(trials.bench)
 

@@ -34,6 +34,8 @@ from pipeline.reconcile import Rules
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
 from reports.disputes import render_disputes
+from reports.mail import NOBODY, Letterhead
+from reports.month import open_month
 from reports.render import render_month
 from reports.view import MaterialityText, cause_texts
 from reports.workbook import render_workbook
@@ -257,7 +259,7 @@ def close_month(
 
 def _pages(config: Settings, tables: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str | bytes]]:
     materiality = MaterialityText(config.materiality.usd, config.materiality.percent)
-    told = (tables, cause_texts(CAUSES), config.company, materiality)
-    yield from render_month(*told)
+    month, post = open_month(tables, cause_texts(CAUSES), config.company, materiality), config.delivery
+    yield from render_month(month, Letterhead(post.sender or NOBODY, post.reply_to, post.base_url))
     yield from render_disputes(tables, config.company).items()
-    yield "workbook.xlsx", render_workbook(*told)
+    yield "workbook.xlsx", render_workbook(month)

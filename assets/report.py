@@ -81,7 +81,7 @@ def published_assets(publish: Callable[[Settings, Month], Published]) -> dg.Asse
     ) -> Iterator[dg.MaterializeResult]:
         done = publish(configuration.settings(), month_of(context))
         context.log.info(done.headline)
-        pages = sum(name.startswith("teams/") for name in done.files)
+        pages = sum(name.startswith("teams/") and name.endswith(".html") for name in done.files)
         yield dg.MaterializeResult(
             asset_key=INDEX,
             metadata={

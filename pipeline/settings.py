@@ -20,6 +20,7 @@ from pipeline.allocation_settings import Allocation, check_teams
 from pipeline.budget_settings import Budgets
 from pipeline.closing_settings import Closing
 from pipeline.contract_settings import Contracts, Price
+from pipeline.delivery_settings import Delivery
 from pipeline.errors import ConfigError
 from pipeline.exchange_settings import ExchangeRates
 from pipeline.journal_settings import Journal
@@ -101,6 +102,7 @@ class Settings(Section):
     sampling: tuple[Sampling, ...] = ()
     anatomy: Anatomy = Anatomy()
     closing: Closing = Closing()
+    delivery: Delivery = Delivery()
     allocation: Allocation = Allocation()
     budgets: Budgets = ()
     costliest: Costliest = Costliest()
@@ -162,6 +164,8 @@ class Secrets(BaseSettings):
 
     hash_key: SecretStr | None = None
     """Key with which personal ids of exports are hashed; without it a new one is drawn every time."""
+    smtp_password: SecretStr | None = None
+    """Of the user that delivery.smtp names."""
 
 
 def load(path: Path) -> Settings:

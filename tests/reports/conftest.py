@@ -10,6 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from reports.mail import Letterhead
+from reports.month import open_month
 from reports.render import render_month
 from reports.view import CauseText, MaterialityText
 from schemas.tables import BY_NAME
@@ -325,7 +327,8 @@ def read() -> type[Reader]:
 def render() -> Callable[..., dict[str, str]]:
     def pages(tables: Mapping[str, pl.DataFrame], **changes: Any) -> dict[str, str]:
         company, materiality = changes.get("company", "Acme"), changes.get("materiality", MATERIALITY)
-        return dict(render_month(tables, CAUSES, company, materiality))
+        files = render_month(open_month(tables, CAUSES, company, materiality), Letterhead())
+        return {path: text for path, text in files if path.endswith(".html")}
 
     return pages
 
