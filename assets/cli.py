@@ -123,7 +123,7 @@ def land(
 def check(config: ConfigOption = _CONFIG) -> None:
     """Say at once what is wrong with configuration and sources, and what to do."""
     settings: Settings = steps.load_settings(config)
-    problems = preflight.check(settings, steps.landed_models(settings))
+    problems = preflight.check(settings, steps.landed_models(settings), steps.closed_teams(settings))
     for problem in problems:
         _out.print(f"{problem.severity}: {problem.where}: {problem.message} {problem.advice}", markup=False)
     errors = sum(problem.severity == "error" for problem in problems)

@@ -45,6 +45,16 @@ def signed_usd(amount: Decimal | None) -> str:
     return f"+{text}" if amount is not None and not text.startswith(MINUS) and text != "$0.00" else text
 
 
+def unit_usd(amount: Decimal) -> str:
+    """Return what one of something costs: to the cent from a dollar on; below it three digits, `$0.0115`."""
+    if abs(amount) >= 1 or not amount:
+        return usd(amount)
+    with localcontext(prec=3, rounding=ROUND_HALF_EVEN):
+        short = +amount
+    digits = f"{abs(short):f}"
+    return f"{MINUS if short < 0 else ''}${digits if len(digits) > 4 else f'{abs(short):.2f}'}"
+
+
 def small_usd(amount: Decimal | None) -> str:
     """Return signed dollars to the cent, or in two digits where that would be nothing: `+$0.0042`."""
     if not amount or _round(amount, Decimal("0.01")):

@@ -9,6 +9,7 @@ import polars as pl
 from reports import breakdown as parts
 from reports import format as fmt
 from reports import story
+from reports.allocation import Allocation, allocation
 from reports.anatomy import Anatomy, anatomy
 from reports.charts import NARROW, WIDE, Step, Waterfall, waterfall
 from reports.closing import SignOff
@@ -20,6 +21,8 @@ from reports.quality import Quality, team_quality
 from reports.rounding import ZERO, agree
 from reports.teams import TeamRow, totals
 from reports.tieout import Grid, billed_by_provider
+from reports.units import BudgetRow, Costly, Units, budgets, costliest, units
+from reports.variance import Change, change
 from reports.view import Breakdown, Bridge, Line, MaterialityText, shown
 
 __all__ = ["Month", "Page", "index_page", "month_causes", "open_month", "team_page"]
@@ -54,7 +57,12 @@ class Page:
     providers: Breakdown | None
     teams: list[TeamRow]
     teams_total: TeamRow | None
+    allocation: Allocation
     anatomy: Anatomy
+    change: Change
+    budgets: tuple[BudgetRow, ...]
+    units: Units
+    costliest: tuple[Costly, ...]
     causes: list[story.Cause]
     quality: Quality
     items: Items
@@ -79,10 +87,12 @@ def index_page(month: Month) -> Page:
         services=None,
         teams=month.teams,
         teams_total=totals(month.teams),
+        allocation=allocation(month.tables["recon.allocation"], {row.name: row.slug for row in month.teams}),
         anatomy=anatomy(month.tables["recon.anatomy"]),
         quality=month.quality,
         items=open_items(month.tables["report.open_item"], None),
         is_pool=False,
+        **_compared(month, None),
         **_shared(month, month.whole, bridge, month_causes(month)),
     )
 
@@ -103,10 +113,12 @@ def team_page(month: Month, row: TeamRow) -> Page:
         services=parts.breakdown(own.rows, ["service", "feature"], shown(own.bridge.metered), SERVICES),
         teams=[],
         teams_total=None,
+        allocation=allocation(month.tables["recon.allocation"], {}, row.name),
         anatomy=anatomy(month.tables["recon.anatomy"].filter(pl.col("team") == row.name)),
         quality=team_quality(month.quality, month.tables, row.name, own.rows),
         items=open_items(month.tables["report.open_item"], row.name),
         is_pool=row.is_pool,
+        **_compared(month, row.name),
         **_shared(month, own.bridge, own.rows, causes),
     )
 
@@ -130,6 +142,15 @@ def _shared(month: Month, own: Bridge, bridge: pl.DataFrame, causes: list[story.
         "close": month.close,
         "sign_off": month.sign_off,
         "materiality": month.materiality,
+    }
+
+
+def _compared(month: Month, team: str | None) -> dict[str, Any]:
+    return {
+        "change": change(month.tables["recon.variance"], month.name, team),
+        "budgets": budgets(month.tables["recon.budget"], team),
+        "units": units(month.tables["recon.unit_cost"], team),
+        "costliest": costliest(month.tables["recon.costliest"], team),
     }
 
 
