@@ -10,7 +10,7 @@ from reports import story
 from reports.closing import SignOff
 from reports.evidence import LISTED, NOTHING, Proof
 from reports.month import Month, Own
-from reports.places import Interval, Lever, Place, interval, places
+from reports.places import Interval, Lever, Place, by_step, interval, places
 from reports.rounding import ZERO, to_cents
 from reports.view import CauseText, Line, Usd
 
@@ -59,13 +59,14 @@ class CausePage:
 def cause_pages(month: Month, own: Own) -> Iterator[CausePage]:
     """Yield the pages of the causes that a team has, one after the other."""
     proofs = own.evidence.by_step(LISTED)
+    steps = by_step(own.places)
     for line in story.ordered(own.bridge):
-        yield _page(month, own, line, proofs.get(line.code, NOTHING))
+        found = places(steps[line.code], line) if line.code in steps else []
+        yield _page(month, own, line, proofs.get(line.code, NOTHING), found)
 
 
-def _page(month: Month, own: Own, line: Line, proof: Proof) -> CausePage:
+def _page(month: Month, own: Own, line: Line, proof: Proof, found: list[Place]) -> CausePage:
     team, step = own.row.name, line.code
-    found = places(own.places[step], line) if step in own.places else []
     rates = month.rates.get(step, [])
     total = own.bridge.total.usd.shown or ZERO
     return CausePage(

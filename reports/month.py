@@ -9,7 +9,7 @@ import polars as pl
 from reports.bridge import team_bridge, whole_bridge
 from reports.closing import SignOff, sign_off
 from reports.evidence import Evidence, digest
-from reports.places import Interval, Lever, by_place, intervals, lever, places
+from reports.places import Interval, Lever, by_place, by_step, intervals, lever, places
 from reports.quality import Quality, month_quality
 from reports.story import ordered
 from reports.teams import TeamRow, team_rows
@@ -27,8 +27,8 @@ class Own:
     rows: pl.DataFrame
     """Its rows of the bridge."""
     bridge: Bridge
-    places: dict[str, pl.DataFrame]
-    """By step: where it sits, the largest place first."""
+    places: pl.DataFrame
+    """Where each step sits, the largest place first."""
     evidence: Evidence
     levers: dict[str, Lever | None]
     """By step: where to begin with it."""
@@ -101,17 +101,16 @@ def _owns(
     bridge: pl.DataFrame, teams: list[TeamRow], whole: Bridge, texts: dict[str, CauseText], evidence: Evidence
 ) -> dict[str, Own]:
     rows = bridge.partition_by("team", as_dict=True)
-    held = by_place(bridge).partition_by("team", as_dict=True)
+    found = by_place(bridge)
+    held, nowhere = found.partition_by("team", as_dict=True), found.clear()
     proofs, nothing = evidence.by_team(), Evidence(evidence.top.clear(), evidence.counts.clear())
     owns = {}
     for team in teams:
         own = rows.get((team.name,), bridge.clear())
         line = team_bridge(own, team, whole, texts)
-        mine = held.get((team.name,))
-        found = {} if mine is None else mine.partition_by("step", as_dict=True)
-        steps = {str(step): frame for (step,), frame in found.items()}
-        levers = _levers(line, steps, texts)
-        owns[team.name] = Own(team, own, line, steps, proofs.get(team.name, nothing), levers)
+        mine = held.get((team.name,), nowhere)
+        levers = _levers(line, by_step(mine), texts)
+        owns[team.name] = Own(team, own, line, mine, proofs.get(team.name, nothing), levers)
     return owns
 
 

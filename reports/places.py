@@ -57,6 +57,11 @@ def by_place(bridge: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
+def by_step(found: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Return the places of one team by step."""
+    return {str(step): rows for (step,), rows in found.partition_by("step", as_dict=True).items()}
+
+
 def places(rows: pl.DataFrame, line: Line) -> list[Place]:
     """Return the rows of one team and step as places, in cents that add up to the line of the bridge."""
     every = list(rows.iter_rows(named=True))
