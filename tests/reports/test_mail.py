@@ -76,7 +76,8 @@ def test_text_and_html_hold_the_same_figures(every) -> None:
         assert len(figures(text)) > 30
 
 
-def test_the_figures_are_those_of_the_page(make_month, render, whole, read, amount, every) -> None:
+def test_the_figures_are_those_of_the_page(make_month, render, whole, read, amount) -> None:
+    every = mails(make_month())
     for path, html in whole(render(make_month())).items():
         page, mail = read(html), MailReader(parts(every[path.replace(".html", ".eml")])[1])
         bridge = next(rows for caption, rows in mail.tables.items() if caption.startswith("Bridge"))
