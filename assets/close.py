@@ -29,6 +29,7 @@ from pipeline.open_items import open_items
 from pipeline.period import Month
 from pipeline.providers import PROVIDERS
 from pipeline.reconcile import Rules
+from pipeline.schedule import invoices_of
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
 from reports.disputes import render_disputes
@@ -87,16 +88,27 @@ class Published(NamedTuple):
     """Errors of the month that nobody has settled."""
 
 
+def settings_path() -> Path:
+    """Return where the configuration lies: $TALLYSTICK_CONFIG, else ./tallystick.toml."""
+    return Path(os.environ.get("TALLYSTICK_CONFIG", "tallystick.toml"))
+
+
 def load_settings(path: Path | None = None) -> Settings:
     """Return the settings of the file, else of $TALLYSTICK_CONFIG, else of ./tallystick.toml."""
-    return settings.load(path or Path(os.environ.get("TALLYSTICK_CONFIG", "tallystick.toml")))
+    return settings.load(path or settings_path())
 
 
 def land(config: Settings, progress: Progress | None = None, only: str | None = None) -> LandingSummary:
     """Bring what is new in the sources into the raw tables."""
     with Warehouse.open(config.warehouse_file) as warehouse:
         summary = land_files(config, warehouse, only=only, progress=progress)
-        return replace(summary, late=tuple(map(late_text, locking.late_files(warehouse).items())))
+        late = locking.late_files(warehouse)
+        return replace(
+            summary,
+            late=tuple(map(late_text, late.items())),
+            late_files={str(month): files for month, files in late.items()},
+            invoices=invoices_of(warehouse.run("invoices_of_month")),
+        )
 
 
 def reconcile(

@@ -49,6 +49,10 @@ def _sources_of(table: str) -> list[dg.AssetKey]:
 Land = Callable[[Settings, Progress | None], LandingSummary]
 """Brings what is new in the sources into the raw tables, and tells how many bytes are done."""
 
+INVOICES = "invoices"
+LATE_FILES = "late_files"
+"""Metadata that sensors read: month -> invoices, month -> late files."""
+
 _TELL_SECONDS = 10.0
 
 
@@ -63,8 +67,9 @@ def landing_assets(land: Land) -> dg.AssetsDefinition:
         context.log.info(f"{sum(summary.rows.values()):,} rows are landed")
         for late in summary.late:
             context.log.warning(late)
+        told = {"raw.invoice": {INVOICES: summary.invoices}, "raw.file": {LATE_FILES: summary.late_files}}
         for table in RAW:
-            metadata = {"dagster/row_count": summary.rows[table.name]}
+            metadata = {"dagster/row_count": summary.rows[table.name], **told.get(table.name, {})}
             yield dg.MaterializeResult(asset_key=key_of(table.name), metadata=metadata)
 
     return _land

@@ -74,6 +74,10 @@ class LandingSummary:
     rows: dict[str, int]
     late: tuple[str, ...] = ()
     """Locked months that files came for or went from; a line for each."""
+    late_files: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The same: month -> files."""
+    invoices: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Month -> the invoices for it that have landed, with their contents' ids."""
 
     def text(self) -> str:
         """Return a few lines for people."""

@@ -22,6 +22,7 @@ from pipeline.exchange_settings import ExchangeRates
 from pipeline.keys import is_remote
 from pipeline.landing_settings import Landing
 from pipeline.output_settings import S3, Output
+from pipeline.schedule_settings import Schedule
 from pipeline.sections import Section
 from pipeline.settings_errors import problem
 from pipeline.source_settings import Source
@@ -96,6 +97,7 @@ class Settings(Section):
     sampling: tuple[Sampling, ...] = ()
     anatomy: Anatomy = Anatomy()
     closing: Closing = Closing()
+    schedule: Schedule = Schedule()
     unbilled_services: tuple[str, ...] = ()
     """Globs of services whose calls nobody bills: they talk to a mock or a model of your own."""
     exchange_rates: ExchangeRates = ()

@@ -51,7 +51,9 @@ def close_id(settings: Settings, month: Month, files: pl.DataFrame) -> str:
         "month": str(month),
         "version": version("tallystick"),
         "price_list": list_card(),
-        "settings": settings.model_dump(mode="json", exclude={"root", "output", "sources", "s3"}),
+        "settings": settings.model_dump(
+            mode="json", exclude={"root", "output", "sources", "s3", "schedule", "health"}
+        ),
         "files": sorted(landed.rows()),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -10,7 +10,6 @@ import pytest
 import reports
 from assets.definitions import build_defs, defs
 from assets.factory import key_of
-from assets.jobs import monthly_close
 from assets.laws import CHECKS
 from assets.partitions import MONTHS
 from assets.raw import SOURCES
@@ -105,14 +104,3 @@ def test_the_running_month_can_be_closed_and_the_next_cannot() -> None:
 
     assert keys[0] == "2025-01"
     assert keys[-1] == "2026-11"
-
-
-@pytest.mark.parametrize(
-    ("fires_at", "month"),
-    [(datetime(2026, 11, 3, 6, tzinfo=UTC), "2026-10"), (datetime(2027, 1, 3, 6, tzinfo=UTC), "2026-12")],
-)
-def test_the_monthly_schedule_closes_the_month_before(fires_at, month) -> None:
-    with dg.build_schedule_context(scheduled_execution_time=fires_at) as context:
-        request = monthly_close(context)
-
-    assert request.partition_key == month
