@@ -1,6 +1,6 @@
 """A close: the core, recon and report tables of a month, in one step since one transaction commits them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import dagster as dg
 
@@ -10,9 +10,8 @@ from assets.factory import POOL, key_of, table_spec
 from assets.laws import ChecksFailedError
 from assets.partitions import MONTHS, month_of
 from assets.resources import Configuration
+from assets.steps import Reconcile
 from pipeline.changes import told
-from pipeline.period import Month
-from pipeline.settings import Settings
 from schemas.tables import TABLES
 
 MONTHLY = tuple(table for table in TABLES if table.is_monthly)
@@ -31,7 +30,7 @@ def _tell(context: dg.AssetExecutionContext, done: Reconciled) -> None:
         )
 
 
-def month_assets(reconcile: Callable[[Settings, Month], Reconciled]) -> dg.AssetsDefinition:
+def month_assets(reconcile: Reconcile) -> dg.AssetsDefinition:
     """Return the tables of a month, filled by one call that commits all of them or none."""
 
     @dg.multi_asset(

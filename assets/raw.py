@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import dagster as dg
 
 from assets.factory import OWNERS, POOL, key_of, table_spec
 from assets.resources import Configuration
-from pipeline.landing_progress import LandingSummary, Progress
-from pipeline.settings import Settings
+from assets.steps import Land
+from pipeline.landing_progress import Progress
 from schemas.tables import TABLES
 
 SOURCES: dict[str, str] = {
@@ -46,9 +47,6 @@ def _sources_of(table: str) -> list[dg.AssetKey]:
     return [dg.AssetKey(["source", kind]) for kind in kinds]
 
 
-Land = Callable[[Settings, Progress | None], LandingSummary]
-"""Brings what is new in the sources into the raw tables, and tells how many bytes are done."""
-
 INVOICES = "invoices"
 LATE_FILES = "late_files"
 """Metadata that sensors read: month -> invoices, month -> late files."""
@@ -67,7 +65,10 @@ def landing_assets(land: Land) -> dg.AssetsDefinition:
         context.log.info(f"{sum(summary.rows.values()):,} rows are landed")
         for late in summary.late:
             context.log.warning(late)
-        told = {"raw.invoice": {INVOICES: summary.invoices}, "raw.file": {LATE_FILES: summary.late_files}}
+        told: dict[str, dict[str, Any]] = {
+            "raw.invoice": {INVOICES: summary.invoices},
+            "raw.file": {LATE_FILES: summary.late_files},
+        }
         for table in RAW:
             metadata = {"dagster/row_count": summary.rows[table.name], **told.get(table.name, {})}
             yield dg.MaterializeResult(asset_key=key_of(table.name), metadata=metadata)

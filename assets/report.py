@@ -1,15 +1,13 @@
 """What people open: the pages and the files that a close publishes under output/<month>/."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.close import Published
 from assets.factory import OWNERS, POOL, key_of
 from assets.partitions import MONTHS, month_of
 from assets.resources import Configuration
-from pipeline.period import Month
-from pipeline.settings import Settings
+from assets.steps import Publish
 from schemas.tables import TABLES
 
 INDEX = dg.AssetKey(["published", "index"])
@@ -67,7 +65,7 @@ def published_specs() -> list[dg.AssetSpec]:
     ]
 
 
-def published_assets(publish: Callable[[Settings, Month], Published]) -> dg.AssetsDefinition:
+def published_assets(publish: Publish) -> dg.AssetsDefinition:
     """Return the files of a month, written by one call that replaces all of them or none."""
 
     @dg.multi_asset(name="publish", specs=published_specs(), partitions_def=MONTHS, pool=POOL)

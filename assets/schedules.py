@@ -31,8 +31,8 @@ def _monthly_close(settings: Schedule, status: dg.DefaultScheduleStatus) -> dg.S
         cron_schedule=f"0 {settings.closing_hour} {settings.preliminary_day} * *",
         execution_timezone=settings.timezone,
         default_status=status,
-        description=f"On day {settings.preliminary_day} at {settings.closing_hour:02}:00, {settings.timezone}, "
-        "for the month before, with or without its invoices: exports have settled by then.",
+        description=f"On day {settings.preliminary_day} at {settings.closing_hour:02}:00, "
+        f"{settings.timezone}, for the month before, with or without its invoices.",
     )
     def _close(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         month = str(month_before(settings, context.scheduled_execution_time))

@@ -19,6 +19,7 @@ from pipeline.closing_settings import Closing
 from pipeline.contract_settings import Contracts, Price
 from pipeline.errors import ConfigError
 from pipeline.exchange_settings import ExchangeRates
+from pipeline.health_settings import Health
 from pipeline.keys import is_remote
 from pipeline.landing_settings import Landing
 from pipeline.output_settings import S3, Output
@@ -98,6 +99,7 @@ class Settings(Section):
     anatomy: Anatomy = Anatomy()
     closing: Closing = Closing()
     schedule: Schedule = Schedule()
+    health: Health = Health()
     unbilled_services: tuple[str, ...] = ()
     """Globs of services whose calls nobody bills: they talk to a mock or a model of your own."""
     exchange_rates: ExchangeRates = ()

@@ -8,19 +8,23 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets import close, laws
+from assets import close, health, laws
+from assets import steps as functions
 from assets.definitions import build_defs
+from pipeline.health import DAILY, MONTHLY
 from pipeline.landing import LandingSummary, Progress
 from pipeline.period import Month
 from pipeline.settings import Settings
+from pipeline.watch import Alarm, Watch
 from schemas.tables import TABLES
 
 
 @dataclass
 class Steps:
-    """Records which steps ran, in order; `broken` names the law that does not hold."""
+    """Records which steps ran, in order; `broken` names the law that does not hold, `alarm` a watch that warns."""
 
     broken: str = ""
+    alarm: str = ""
     ran: list[str] = field(default_factory=list)
 
     def land(self, settings: Settings, progress: Progress | None) -> LandingSummary:
@@ -40,6 +44,21 @@ class Steps:
             raise laws.ChecksFailedError(checks)
         rows = {table.name: 5 for table in TABLES if table.is_monthly}
         return close.Reconciled(month, "c10se", "All of it is explained.", rows, checks)
+
+    def functions(self) -> functions.Steps:
+        return functions.Steps(self.land, self.reconcile, self.publish, self.watch_landing, self.watch_month)
+
+    def _watched(self, watches: tuple[Watch, ...]) -> tuple[laws.CheckResult, ...]:
+        alarm = Alarm("otel", "Source 'otel' is old.", "See whether it still runs.")
+        return tuple(health.result(each, [alarm] * (each.code == self.alarm)) for each in watches)
+
+    def watch_landing(self, settings: Settings) -> tuple[laws.CheckResult, ...]:
+        self.ran.append("watch landing")
+        return self._watched(DAILY)
+
+    def watch_month(self, settings: Settings, month: Month) -> tuple[laws.CheckResult, ...]:
+        self.ran.append(f"watch {month}")
+        return self._watched(MONTHLY)
 
     def publish(self, settings: Settings, month: Month) -> close.Published:
         self.ran.append(f"publish {month}")
@@ -62,7 +81,7 @@ def run_close(config_path: Path) -> Callable[[Steps], dg.ExecuteInProcessResult]
     """Run the job that closes October 2026 over some steps."""
 
     def run(steps: Steps) -> dg.ExecuteInProcessResult:
-        defs = build_defs(config_path, land=steps.land, reconcile=steps.reconcile, publish=steps.publish)
+        defs = build_defs(config_path, steps.functions())
         with dg.DagsterInstance.ephemeral() as instance:
             return defs.resolve_job_def("close_month").execute_in_process(
                 partition_key="2026-10", instance=instance, raise_on_error=False

@@ -3,6 +3,7 @@
 import pytest
 
 from assets.laws import CHECKS
+from pipeline.health import DAILY, MONTHLY
 from schemas.tables import TABLES
 
 
@@ -12,11 +13,31 @@ def _metadata(result, key: str) -> dict:
     return {name: value.value for name, value in found.metadata.items()}
 
 
+def _without_watches(ran: list[str]) -> list[str]:
+    return [each for each in ran if not each.startswith("watch")]
+
+
 def test_a_close_lands_reconciles_and_publishes_in_this_order(run_close, steps) -> None:
     result = run_close(steps)
 
     assert result.success
-    assert steps.ran == ["land", "reconcile 2026-10", "publish 2026-10"]
+    assert _without_watches(steps.ran) == ["land", "reconcile 2026-10", "publish 2026-10"]
+    assert steps.ran.index("land") < steps.ran.index("watch landing")
+    assert steps.ran.index("reconcile 2026-10") < steps.ran.index("watch 2026-10")
+
+
+@pytest.mark.parametrize("watch", [*DAILY, *MONTHLY], ids=lambda watch: watch.code)
+def test_an_alarm_warns_with_what_to_do_and_stops_nothing(run_close, steps, watch) -> None:
+    steps.alarm = watch.code
+
+    result = run_close(steps)
+
+    assert result.success
+    assert "publish 2026-10" in steps.ran
+    (failed,) = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert (failed.check_name, failed.severity.name, failed.blocking) == (watch.code, "WARN", False)
+    assert failed.description == "Source 'otel' is old. See whether it still runs."
+    assert failed.metadata["where"].value == "otel"
 
 
 def test_every_table_is_materialised_with_its_rows(run_close, steps) -> None:
@@ -46,7 +67,7 @@ def test_a_broken_law_stops_the_report(run_close, steps, law) -> None:
     result = run_close(steps)
 
     assert not result.success
-    assert steps.ran == ["land", "reconcile 2026-10"]
+    assert _without_watches(steps.ran) == ["land", "reconcile 2026-10"]
     failed = [check.check_name for check in result.get_asset_check_evaluations() if not check.passed]
     assert failed == [law]
 

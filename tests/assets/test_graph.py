@@ -14,6 +14,7 @@ from assets.laws import CHECKS
 from assets.partitions import MONTHS
 from assets.raw import SOURCES
 from assets.report import PAGE_READS
+from pipeline.health import DAILY, MONTHLY
 from pipeline.source_settings import Source
 from schemas.tables import TABLES
 
@@ -79,24 +80,24 @@ def test_pages_depend_on_the_tables_that_the_reports_name() -> None:
     assert named == set(PAGE_READS)
 
 
-def test_every_law_blocks() -> None:
-    checks = {
-        (check.name, check.asset_key): check.blocking
-        for asset in defs.resolve_asset_graph().assets_defs
-        for check in asset.check_specs
-    }
+def _checks(blocking: bool) -> set[tuple[str, dg.AssetKey]]:
+    graph = defs.resolve_asset_graph()
+    checks = [graph.get_check_spec(key) for key in graph.asset_check_keys]
+    return {(check.name, check.asset_key) for check in checks if check.blocking == blocking}
 
-    assert checks == {(name, key_of(table)): True for name, (table, _) in CHECKS.items()}
+
+def test_laws_block_and_watches_do_not() -> None:
+    assert _checks(blocking=True) == {(name, key_of(table)) for name, (table, _) in CHECKS.items()}
+    assert _checks(blocking=False) == {(watch.code, key_of(watch.table)) for watch in (*DAILY, *MONTHLY)}
 
 
 def test_steps_that_open_the_warehouse_take_turns() -> None:
-    steps = [asset for asset in defs.resolve_asset_graph().assets_defs if asset.is_executable]
+    graph = defs.resolve_asset_graph()
+    steps = [asset for asset in graph.assets_defs if asset.is_executable]
 
-    assert {asset.op.name: asset.op.pool for asset in steps} == {
-        "land": "duckdb",
-        "reconcile": "duckdb",
-        "publish": "duckdb",
-    }
+    assert {asset.op.name: asset.op.pool for asset in steps} == dict.fromkeys(
+        ("land", "reconcile", "publish", "watch_landing", "watch_month"), "duckdb"
+    )
 
 
 def test_the_running_month_can_be_closed_and_the_next_cannot() -> None:

@@ -1,0 +1,35 @@
+"""What the assets call: the functions behind the steps of the graph, which know nothing of Dagster."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from assets import close, health
+from assets.close import Published, Reconciled
+from assets.laws import CheckResult
+from pipeline.landing_progress import LandingSummary, Progress
+from pipeline.period import Month
+from pipeline.settings import Settings
+
+Land = Callable[[Settings, Progress | None], LandingSummary]
+"""Brings what is new in the sources into the raw tables, and tells how many bytes are done."""
+Reconcile = Callable[[Settings, Month], Reconciled]
+"""Computes the tables of a month and commits all of them or none."""
+Publish = Callable[[Settings, Month], Published]
+"""Writes the files of a month, all of them or none."""
+WatchLanding = Callable[[Settings], tuple[CheckResult, ...]]
+"""Says what of the landed is not as it should be."""
+WatchMonth = Callable[[Settings, Month], tuple[CheckResult, ...]]
+"""Says what of a month is not as it should be."""
+
+
+class Steps(NamedTuple):
+    """The functions of a graph; tests build one over others."""
+
+    land: Land
+    reconcile: Reconcile
+    publish: Publish
+    watch_landing: WatchLanding
+    watch_month: WatchMonth
+
+
+STEPS = Steps(close.land, close.reconcile, close.publish, health.watch_landing, health.watch_month)
