@@ -17,7 +17,6 @@ from assets import close as steps
 from assets import closing, trials
 from assets.close import Published
 from assets.explain import explain
-from pipeline import preflight
 from pipeline.errors import ConfigError, TallystickError
 from pipeline.period import Month
 from pipeline.settings import Settings
@@ -123,7 +122,7 @@ def land(
 def check(config: ConfigOption = _CONFIG) -> None:
     """Say at once what is wrong with configuration and sources, and what to do."""
     settings: Settings = steps.load_settings(config)
-    problems = preflight.check(settings, steps.landed_models(settings))
+    problems = steps.check_sources(settings)
     for problem in problems:
         _out.print(f"{problem.severity}: {problem.where}: {problem.message} {problem.advice}", markup=False)
     errors = sum(problem.severity == "error" for problem in problems)

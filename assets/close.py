@@ -3,15 +3,18 @@
 import logging
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import polars as pl
 
 from assets.compute import Progress, computer, models, read_raw, resolve_calls
+from assets.glimpse import bridge_steps, previews
 from assets.laws import CHECKS, CheckResult, ChecksFailedError, check
-from pipeline import closing_files, locking, settings
+from pipeline import closing_files, locking, preflight, settings
 from pipeline.calls import Calls
 from pipeline.causes import CAUSES
 from pipeline.changes import Changes, late_text
@@ -21,12 +24,13 @@ from pipeline.errors import StorageError, TallystickError
 from pipeline.exports import export_tables, recover, swap, write_files
 from pipeline.findings import assemble
 from pipeline.landing import land as land_files
-from pipeline.landing_progress import LandingSummary
+from pipeline.landing_progress import KindState, LandingSummary
 from pipeline.meters import Meters, meter
 from pipeline.month import Registries, drift_rules
 from pipeline.narrowing import narrowed
 from pipeline.open_items import open_items
 from pipeline.period import Month
+from pipeline.preflight import Problem
 from pipeline.providers import PROVIDERS
 from pipeline.reconcile import Rules
 from pipeline.schedule import invoices_of
@@ -64,6 +68,10 @@ class Reconciled(NamedTuple):
     """Of a locked month, which was left as it is: what closing it now would change."""
     hinders: tuple[str, ...] = ()
     """What kept the month from being locked."""
+    previews: Mapping[str, pl.DataFrame] = MappingProxyType({})
+    """A few rows of every table."""
+    steps: Mapping[str, int] = MappingProxyType({})
+    """Tokens of each step of the bridge, in its order."""
 
 
 class Published(NamedTuple):
@@ -86,6 +94,7 @@ class Published(NamedTuple):
     """What kept the month from being locked."""
     errors: int = 0
     """Errors of the month that nobody has settled."""
+    close_id: str = ""
 
 
 def settings_path() -> Path:
@@ -108,6 +117,7 @@ def land(config: Settings, progress: Progress | None = None, only: str | None = 
             late=tuple(map(late_text, late.items())),
             late_files={str(month): files for month, files in late.items()},
             invoices=invoices_of(warehouse.run("invoices_of_month")),
+            states={kind: KindState(*told) for kind, *told in warehouse.run("landed_state").rows()},
         )
 
 
@@ -159,7 +169,8 @@ def _reconciled(
         for table in TABLES
         if table.is_monthly
     }
-    return Reconciled(month, close["close_id"], close["headline"], rows, checks, found)
+    done = Reconciled(month, close["close_id"], close["headline"], rows, checks, found)
+    return done._replace(previews=previews(warehouse, month), steps=bridge_steps(warehouse, month))
 
 
 def facts(config: Settings, month: Month) -> tuple[Calls, Meters, Rules]:
@@ -205,6 +216,7 @@ def publish(config: Settings, month: Month) -> Published:
         now.state,
         now.version,
         errors=tables["report.open_item"].filter(severity="error", status="open", is_carried=False).height,
+        close_id=close["close_id"],
     )
 
 
@@ -232,7 +244,12 @@ def _copied(config: Settings, folder: Path, files: tuple[str, ...], close_id: st
         raise StorageError(told, error.advice) from None
 
 
-def landed_models(config: Settings) -> pl.DataFrame | None:
+def check_sources(config: Settings) -> list[Problem]:
+    """Return what is wrong with configuration and sources; nothing is landed."""
+    return preflight.check(config, _landed_models(config))
+
+
+def _landed_models(config: Settings) -> pl.DataFrame | None:
     """Return provider, account and model of what is metered and billed; null where nothing is landed yet.
 
     Without contracts nobody asks, and the warehouse is left alone.

@@ -24,7 +24,7 @@ def build_defs(
     return dg.Definitions(
         assets=[
             *source_specs(),
-            landing_assets(steps.land),
+            landing_assets(steps),
             month_assets(steps.reconcile),
             published_assets(steps.publish),
         ],

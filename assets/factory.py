@@ -12,6 +12,13 @@ POOL = "duckdb"
 """Steps that open the warehouse take turns; see dagster.yaml."""
 
 
+GROUPS = {
+    layer: f"{number}_{layer}"
+    for number, layer in enumerate(("source", "raw", "core", "recon", "report", "published"), start=1)
+}
+"""Layer -> group: the UI sorts groups by name, and numbers put them into the order in which they are read."""
+
+
 def key_of(name: str) -> dg.AssetKey:
     """Return the asset key of a table: `core.call` is core/call."""
     return dg.AssetKey(name.split("."))
@@ -23,8 +30,9 @@ def table_spec(table: Table, deps: Iterable[dg.AssetKey]) -> dg.AssetSpec:
         key=key_of(table.name),
         deps=list(deps),
         description=table.grain,
-        group_name=table.layer,
+        group_name=GROUPS[table.layer],
         kinds={"duckdb", "polars"},
+        tags={"tallystick/layer": table.layer, "tallystick/exported": "yes" if table.exported else "no"},
         owners=OWNERS,
         code_version=code_version(table),
         metadata={"dagster/column_schema": column_schema(table), "dagster/table_name": table.name},

@@ -1,6 +1,7 @@
 """A close: the core, recon and report tables of a month, in one step since one transaction commits them."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -8,11 +9,12 @@ from assets.checks import check_results, check_specs
 from assets.close import Reconciled
 from assets.factory import POOL, key_of, table_spec
 from assets.laws import ChecksFailedError
+from assets.metadata import column_lineage, plot, preview
 from assets.partitions import MONTHS, month_of
 from assets.resources import Configuration
 from assets.steps import Reconcile
 from pipeline.changes import told
-from schemas.tables import TABLES
+from schemas.tables import TABLES, Table
 
 MONTHLY = tuple(table for table in TABLES if table.is_monthly)
 
@@ -28,6 +30,23 @@ def _tell(context: dg.AssetExecutionContext, done: Reconciled) -> None:
         context.log.warning(
             f"{context.partition_key} is locked and was left as it is. Now it would be:\n{lines}"
         )
+
+
+def _committed(table: Table, done: Reconciled) -> dg.MaterializeResult:
+    """Return what to know of a table of the month; its data version is the close."""
+    more: dict[str, Any] = {"bridge": plot(done.steps)} if table.name == "recon.bridge" and done.steps else {}
+    return dg.MaterializeResult(
+        asset_key=key_of(table.name),
+        metadata={
+            "dagster/partition_row_count": done.rows[table.name],
+            "dagster/column_lineage": column_lineage(table),
+            "close_id": done.close_id,
+            "preview": preview(done.previews.get(table.name, table.schema.to_frame())),
+            "explain": f"tallystick explain {done.month} --team TEAM",
+            **more,
+        },
+        data_version=dg.DataVersion(done.close_id),
+    )
 
 
 def month_assets(reconcile: Reconcile) -> dg.AssetsDefinition:
@@ -50,11 +69,7 @@ def month_assets(reconcile: Reconcile) -> dg.AssetsDefinition:
             raise
         _tell(context, done)
         for table in MONTHLY:
-            yield dg.MaterializeResult(
-                asset_key=key_of(table.name),
-                metadata={"dagster/partition_row_count": done.rows[table.name], "close_id": done.close_id},
-                data_version=dg.DataVersion(done.close_id),
-            )
+            yield _committed(table, done)
         yield from check_results(done.checks)
 
     return _reconcile

@@ -8,8 +8,11 @@ from assets.close import Published, Reconciled
 from assets.laws import CheckResult
 from pipeline.landing_progress import LandingSummary, Progress
 from pipeline.period import Month
+from pipeline.preflight import Problem
 from pipeline.settings import Settings
 
+Check = Callable[[Settings], list[Problem]]
+"""Says what is wrong with configuration and sources before anything lands."""
 Land = Callable[[Settings, Progress | None], LandingSummary]
 """Brings what is new in the sources into the raw tables, and tells how many bytes are done."""
 Reconcile = Callable[[Settings, Month], Reconciled]
@@ -25,6 +28,7 @@ WatchMonth = Callable[[Settings, Month], tuple[CheckResult, ...]]
 class Steps(NamedTuple):
     """The functions of a graph; tests build one over others."""
 
+    check: Check
     land: Land
     reconcile: Reconcile
     publish: Publish
@@ -32,4 +36,6 @@ class Steps(NamedTuple):
     watch_month: WatchMonth
 
 
-STEPS = Steps(close.land, close.reconcile, close.publish, health.watch_landing, health.watch_month)
+STEPS = Steps(
+    close.check_sources, close.land, close.reconcile, close.publish, health.watch_landing, health.watch_month
+)

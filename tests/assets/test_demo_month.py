@@ -53,7 +53,7 @@ def test_a_month_materialises_every_table_and_every_law_holds(run_twice) -> None
     assert {table.name.replace(".", "/") for table in TABLES} <= keys
     assert {"published/index", "published/teams", "published/workbook", "published/exports"} <= keys
     assert {name: checks[name] for name in laws.CHECKS} == dict.fromkeys(laws.CHECKS, True)
-    assert set(checks) == {*laws.CHECKS, *(watch.code for watch in (*DAILY, *MONTHLY))}
+    assert set(checks) == {*laws.CHECKS, *(watch.code for watch in (*DAILY, *MONTHLY)), "sources_can_be_read"}
 
 
 def test_a_second_run_changes_no_byte(run_twice) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 import reports
 from assets.definitions import build_defs, defs
-from assets.factory import key_of
+from assets.factory import GROUPS, key_of
 from assets.laws import CHECKS
 from assets.partitions import MONTHS
-from assets.raw import SOURCES
+from assets.raw import PREFLIGHT, SOURCES
 from assets.report import PAGE_READS
 from pipeline.health import DAILY, MONTHLY
 from pipeline.source_settings import Source
@@ -27,7 +27,9 @@ def test_the_graph_loads_without_configuration_and_without_warnings() -> None:
 
 
 def test_every_table_is_an_asset_of_the_same_name() -> None:
-    tables = {key for key, spec in SPECS.items() if spec.group_name not in ("source", "published")}
+    tables = {
+        key for key, spec in SPECS.items() if spec.group_name not in (GROUPS["source"], GROUPS["published"])
+    }
 
     assert tables == TABLE_KEYS
 
@@ -39,7 +41,7 @@ def test_an_asset_tells_what_its_contract_says(table) -> None:
     columns = spec.metadata["dagster/column_schema"].columns
     assert [column.name for column in columns] == list(table.schema)
     assert all(column.description for column in columns)
-    assert (spec.group_name, spec.description) == (table.layer, table.grain)
+    assert (spec.group_name, spec.description) == (GROUPS[table.layer], table.grain)
     assert spec.metadata["dagster/table_name"] == table.name
     assert spec.owners
     assert spec.kinds
@@ -52,6 +54,13 @@ def test_a_table_of_a_month_depends_on_what_it_reads_and_nothing_else(table) -> 
 
     assert {dep.asset_key for dep in spec.deps} == {key_of(name) for name in table.reads}
     assert spec.partitions_def == MONTHS
+
+
+def test_groups_are_read_in_the_order_of_the_layers() -> None:
+    layers = list(dict.fromkeys(table.layer for table in TABLES))
+
+    assert sorted(GROUPS.values()) == [GROUPS[name] for name in ("source", *layers, "published")]
+    assert {spec.group_name for spec in SPECS.values()} == set(GROUPS.values())
 
 
 def test_sources_are_the_kinds_that_the_configuration_knows() -> None:
@@ -88,7 +97,8 @@ def _checks(blocking: bool) -> set[tuple[str, dg.AssetKey]]:
 
 def test_laws_block_and_watches_do_not() -> None:
     assert _checks(blocking=True) == {(name, key_of(table)) for name, (table, _) in CHECKS.items()}
-    assert _checks(blocking=False) == {(watch.code, key_of(watch.table)) for watch in (*DAILY, *MONTHLY)}
+    watches = {(watch.code, key_of(watch.table)) for watch in (*DAILY, *MONTHLY)}
+    assert _checks(blocking=False) == {*watches, (PREFLIGHT, key_of("raw.file"))}
 
 
 def test_steps_that_open_the_warehouse_take_turns() -> None:
