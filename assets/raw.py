@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.factory import GROUPS, OWNERS, POOL, key_of, table_spec
+from assets.factory import GROUPS, OWNERS, POOL, key_of, patient, table_spec
 from assets.resources import Configuration
 from assets.steps import Steps
 from pipeline.landing_progress import LandingSummary, Progress
@@ -76,7 +76,8 @@ def landing_assets(steps: Steps) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         settings = configuration.settings()
         yield _ready(context, steps.check(settings))
-        summary = steps.land(settings, _logged(context.log.info))
+        with patient():
+            summary = steps.land(settings, _logged(context.log.info))
         context.log.info(f"{sum(summary.rows.values()):,} rows are landed")
         for late in summary.late:
             context.log.warning(late)

@@ -6,7 +6,7 @@ from pathlib import PurePath
 import dagster as dg
 
 from assets.close import Published
-from assets.factory import GROUPS, OWNERS, POOL, key_of
+from assets.factory import GROUPS, OWNERS, POOL, key_of, patient
 from assets.metadata import size_bytes
 from assets.partitions import MONTHS, month_of
 from assets.resources import Configuration
@@ -87,7 +87,8 @@ def published_assets(publish: Publish) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, configuration: Configuration
     ) -> Iterator[dg.MaterializeResult]:
         month = month_of(context)
-        done = publish(configuration.settings(), month)
+        with patient():
+            done = publish(configuration.settings(), month)
         context.log.info(done.headline)
         for key in _PARTS:
             yield _published(key, done, month)
