@@ -9,18 +9,19 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from assets import close as steps
-from assets import closing, trials
+from assets import closing, logs, trials
 from assets.close import Published
 from assets.explain import explain
+from assets.status import status
 from pipeline.errors import ConfigError, TallystickError
 from pipeline.period import Month
 from pipeline.settings import Settings
 
+log = logging.getLogger(__name__)
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -42,6 +43,7 @@ _WAY_OUT = {
     errno.EROFS: "Choose a folder that can be written, under [output], and run again.",
     errno.EISDIR: "Name a file where a file is expected, and run again.",
 }
+_BUG = "This is a bug. The last good state is kept; please report what stands above."
 _PUT_RIGHT = "Put that right and run again; the last good state is kept."
 
 
@@ -139,13 +141,12 @@ app.command()(trials.simulate)
 app.command()(trials.bench)
 
 app.command()(explain)
+app.command()(status)
 
 
 def main() -> None:
     """Run the command line; what we or the system refuse ends with 2 and a message, a bug with 3."""
-    logging.basicConfig(
-        format="%(message)s", handlers=[RichHandler(console=_talk, show_path=False)], level="WARNING"
-    )
+    logs.configure(_talk)
     try:
         app()
     except TallystickError as error:
@@ -154,13 +155,19 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}. {_WAY_OUT.get(error.errno or 0, _PUT_RIGHT)}")
     except Exception:  # a bug; 1 would say that the month is closed and has findings
-        _talk.print_exception(show_locals=False)
-        _talk.print("This is a bug. The last good state is kept; please report what stands above.")
+        if logs.is_json():
+            log.exception(_BUG)
+        else:
+            _talk.print_exception(show_locals=False)
+            _talk.print(_BUG)
         sys.exit(3)
 
 
 def _fail(message: str) -> NoReturn:
-    _talk.print(message, style="red", markup=False, soft_wrap=True)
+    if logs.is_json():
+        log.error(message)
+    else:
+        _talk.print(message, style="red", markup=False, soft_wrap=True)
     sys.exit(2)
 
 
@@ -173,7 +180,7 @@ class _Steps:
             BarColumn(24),
             TextColumn("{task.percentage:>3.0f} %"),
         )
-        self._progress = Progress(*columns, TimeElapsedColumn(), console=_talk)
+        self._progress = Progress(*columns, TimeElapsedColumn(), console=_talk, disable=logs.is_json())
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> "_Steps":
@@ -186,6 +193,7 @@ class _Steps:
     def __call__(self, what: str, done: int, whole: int) -> None:
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=whole)
+            log.info("%s: begun", what)
         self._progress.update(self._tasks[what], completed=done, total=whole)
 
 
