@@ -23,6 +23,7 @@ from pipeline.copies import copy_month
 from pipeline.errors import StorageError, TallystickError
 from pipeline.exports import export_tables, recover, swap, write_files
 from pipeline.findings import assemble
+from pipeline.focus import periods
 from pipeline.landing import land as land_files
 from pipeline.landing_progress import KindState, LandingSummary
 from pipeline.meters import Meters, meter
@@ -194,6 +195,8 @@ def publish(config: Settings, month: Month) -> Published:
         tables = locking.read_month(warehouse, month, _READ)
         if tables["report.close"].is_empty():
             raise TallystickError(f"Month {month} has not been closed. Run `tallystick close {month}` first.")
+        ledger = warehouse.read(BY_NAME["report.closing"])
+        tables[periods.NAME] = periods.with_standing(tables[periods.NAME], ledger)
         recover(target)
         closing_files.refuse_strangers(target, tables["report.closing"])
         now = standing(tables["report.closing"])
@@ -246,7 +249,7 @@ def _copied(config: Settings, folder: Path, files: tuple[str, ...], close_id: st
 
 def check_sources(config: Settings) -> list[Problem]:
     """Return what is wrong with configuration and sources; nothing is landed."""
-    return preflight.check(config, _landed_models(config))
+    return preflight.check(config, _landed_models(config), _closed_teams(config))
 
 
 def _landed_models(config: Settings) -> pl.DataFrame | None:
@@ -258,6 +261,14 @@ def _landed_models(config: Settings) -> pl.DataFrame | None:
         return None
     with Warehouse.open(config.warehouse_file) as warehouse:
         return models(config, read_raw(warehouse))
+
+
+def _closed_teams(config: Settings) -> frozenset[str]:
+    """Return the teams and pools of all months closed so far; nobody asks without budgets."""
+    if not config.budgets or not config.warehouse_file.exists():
+        return frozenset()
+    with Warehouse.open(config.warehouse_file) as warehouse:
+        return frozenset(warehouse.query("select distinct team from report.team")["team"])
 
 
 def close_month(

@@ -9,11 +9,14 @@ from pipeline.calls import Calls, Context, combined, resolve_part
 from pipeline.causes import CAUSES
 from pipeline.charges.ledgers import EARLIER
 from pipeline.edges import neighbours
+from pipeline.journal import NAME as JOURNAL
 from pipeline.models import with_model
 from pipeline.month import Registries, month_tables
 from pipeline.period import Month
 from pipeline.providers import PROVIDERS
 from pipeline.settings import Settings
+from pipeline.variance.earlier import MONTHS, STEPS, first_of_trend
+from pipeline.variance.outcomes import read_outcomes
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME, TABLES
 
@@ -42,14 +45,23 @@ def month_of(config: Settings, month: Month, warehouse: Warehouse, tell: Progres
     calls = resolve_calls(config, month, warehouse, raw)
     tell("reading spans", 1, 1)
     tell("explaining the drift", 0, 1)
-    before = {name: _before(warehouse, name, month) for name in EARLIER}
-    tables = month_tables(config, month, raw | before, calls, Registries(CAUSES, PROVIDERS))
+    earlier = {name: _before(warehouse, name, month) for name in (*EARLIER, JOURNAL)}
+    before = earlier | _trend(warehouse, month)
+    beside = before | read_outcomes(config)
+    tables = month_tables(config, month, raw | beside, calls, Registries(CAUSES, PROVIDERS))
     tell("explaining the drift", 1, 1)
     return tables
 
 
 def _before(warehouse: Warehouse, name: str, month: Month) -> pl.DataFrame:
     return warehouse.read(BY_NAME[name], "month < $month", month=str(month))
+
+
+def _trend(warehouse: Warehouse, month: Month) -> dict[str, pl.DataFrame]:
+    """The months before that were closed, and their bridges, as far back as a trend goes."""
+    place = {"first": first_of_trend(month), "month": str(month)}
+    closed = warehouse.read(BY_NAME["report.close"], "month >= $first and month < $month", **place)
+    return {MONTHS: closed.select("month"), STEPS: warehouse.run("earlier_steps", **place)}
 
 
 def models(config: Settings, raw: dict[str, pl.DataFrame]) -> pl.DataFrame:

@@ -15,7 +15,24 @@ CHECKS = {
     "tieout_adds_up": ("recon.tieout", "The components of every invoice add up to it, in whole cents."),
     "charges_add_up": ("recon.charge", "The lines of every invoice add up to its components."),
     "effects_add_up": ("recon.price_effect", "The effects on a line's price add up to it."),
-    "teams_add_up": ("report.team", "The teams and pools together are billed what the invoices bill."),
+    "allocation_adds_up": (
+        "recon.allocation",
+        "In both views the shares of every line add up to it, and those of a team on a bill to whole cents.",
+    ),
+    "teams_add_up": (
+        "report.team",
+        "Every team is billed what is allocated to it, and all together what the invoices bill.",
+    ),
+    "variance_adds_up": ("recon.variance", "Each team's cost is last month's and what moved it."),
+    "focus_adds_up": ("report.allocation", "The charges of every bill cost what it bills, in FOCUS too."),
+    "focus_meets_invoices": (
+        "report.invoice_detail",
+        "FOCUS charges of an invoice and its lines are the same amount, and neither is without the other.",
+    ),
+    "journal_balances": (
+        "report.journal",
+        "Every entry balances, and every invoice is posted to payables with its amount.",
+    ),
 }
 """Conservation laws: name of the SQL file, table, sentence. A broken one stops the close."""
 

@@ -16,6 +16,7 @@ Cell = tuple[str, str, str, str]
 """Provider, account, model and token kind; empty where a fault has none."""
 
 _ZERO = Decimal(0)
+_TIERS = {"standard", "batch", "flex", "priority"}
 _NO_FAULT = ("rounding",)
 """Price effects that accuse nobody."""
 
@@ -117,7 +118,7 @@ def _verdicts(tieout: Sequence[Row], faults: Sequence[Row], closed: Closed) -> I
         groups[row["fault"], row["provider"]].append(row)
     for (name, provider), rows in groups.items():
         usd = sum((row["usd"] for row in rows), _ZERO)
-        mine = [told.get(_cell(row), {}) for row in rows]
+        mine = [_of_tier(told.get(_cell(row), {}), row["service_tier"] or "") for row in rows]
         is_found, is_named = _seen(rows, mine, tieout, closed)
         yield Verdict(name, provider, usd, is_found or is_named, is_named, ", ".join(_words(mine)))
 
@@ -148,14 +149,25 @@ def _words(mine: Iterable[Mapping[str, Decimal]]) -> list[str]:
     return [f"{effect} {usd:,.2f}" for effect, usd in sorted(sums.items()) if abs(usd) >= CENT]
 
 
-def _told(closed: Closed) -> dict[Cell, dict[str, Decimal]]:
-    """What we say of each cell: dollars by effect; `quantity` is what its charges have too many tokens."""
-    found: dict[Cell, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+def _told(closed: Closed) -> dict[Cell, dict[tuple[str, str], Decimal]]:
+    """What we say of each cell: dollars by tier and effect; `quantity` is what has too many tokens."""
+    found: dict[Cell, dict[tuple[str, str], Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for row in closed.effects or ():
         if row["effect"] not in _NO_FAULT:
-            found[_cell(row)][row["effect"]] += row["usd"]
+            found[_cell(row)][row["service_tier"], row["effect"]] += row["usd"]
     for row in closed.charges or ():
-        found[_cell(row)]["quantity"] += row["quantity_usd"]
+        found[_cell(row)][row["service_tier"], "quantity"] += row["quantity_usd"]
+    return found
+
+
+def _of_tier(told: Mapping[tuple[str, str], Decimal], tier: str) -> dict[str, Decimal]:
+    """Dollars by effect of a tier: of the rows that name it, else of those that name none."""
+    named = any(usd for (own, _), usd in told.items() if own == tier)
+    kept = {tier} if named else {own for own, _ in told} - _TIERS
+    found: dict[str, Decimal] = defaultdict(Decimal)
+    for (own, effect), usd in told.items():
+        if own in kept:
+            found[effect] += usd
     return found
 
 
@@ -185,7 +197,7 @@ def _invented(tieout: Sequence[Row], faults: Sequence[Row], closed: Closed) -> I
             yield Invented(name, row["provider"], "", "", row["usd"])
     planted = {_cell(row) for row in faults}
     for cell, by in _told(closed).items():
-        for effect, usd in by.items():
+        for (_, effect), usd in by.items():
             if cell not in planted and abs(usd) >= CENT:
                 yield Invented(effect, cell[0], cell[2], cell[3], usd)
     taxed = {(row["provider"], row["account"]) for row in faults if row["effect"] == "tax"}

@@ -92,13 +92,18 @@ RULES = (
 _KEYS = ("provider", "account", "model", "team", "service", "workload", "basis", "reason")
 
 
-def anatomy(calls: pl.DataFrame, month: Month, settings: Settings, card: RateCard) -> pl.DataFrame:
-    """Return recon.anatomy: the month's billed calls by workload, tokens as their spans record them.
+def with_workloads(calls: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Return the billed calls of core.call with `workload`, and the basis and rule that tell it."""
+    return _judged(_facts(calls.filter(pl.col("not_billed_reason").is_null()), settings))
 
-    Dollars are at the expected rate, null where a part of the tokens has no known price. Delivered tokens
-    are the output of completed calls: what reached the application of the others is not known.
+
+def anatomy(judged: pl.DataFrame, month: Month, card: RateCard) -> pl.DataFrame:
+    """Return recon.anatomy of calls with their workloads, tokens as their spans record them.
+
+    `judged` is what `with_workloads` returns. Dollars are at the expected rate, null where a part of the
+    tokens has no known price. Delivered tokens are the output of completed calls: what reached the
+    application of the others is not known.
     """
-    judged = _judged(_facts(calls.filter(pl.col("not_billed_reason").is_null()), settings))
     counts = judged.group_by(_KEYS).agg(
         pl.len().cast(pl.Int64).alias("calls"),
         (~HAS_USAGE).sum().cast(pl.Int64).alias("calls_without_usage"),
@@ -126,8 +131,8 @@ def _judged(facts: pl.DataFrame) -> pl.DataFrame:
 def _dollars(judged: pl.DataFrame, month: Month, card: RateCard) -> pl.DataFrame:
     day = local_day(pl.col("ended_at")).clip(month.first_day, month.last_day)
     kept = [*_KEYS, "service_tier", "day"]
-    counts = unpivot(judged.with_columns(day=day), kept).group_by(*kept, "token_kind")
-    used = counts.agg(pl.col("tokens").sum()).filter(pl.col("tokens") != 0)
+    sums = judged.with_columns(day=day).group_by(kept).agg(pl.col(KIND_COLUMNS).sum())
+    used = unpivot(sums, kept).filter(pl.col("tokens") != 0)
     usd = (pl.col("tokens") * pl.col("usd_per_token")).cast(pl.Decimal(38, 12))
     told = used.with_columns(context=pl.lit(ALL), geography=pl.lit(ALL))
     priced = with_rates(told, expected_rates(told, month, card)).with_columns(usd.alias("usd"))

@@ -55,6 +55,7 @@ def _keeps(table: Table) -> pl.Expr:
         for name, column in contract.columns.items()
         for check in column.checks
     ]
+    conditions += [check.statistics["holds"].all() for check in contract.checks]
     if contract.unique:
         conditions.append(pl.struct(contract.unique).n_unique() == pl.len())
     return pl.all_horizontal(conditions)

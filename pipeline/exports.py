@@ -12,6 +12,9 @@ from schemas.tables import TABLES
 _FORMULA = r"^[=+\-@\t\r]"
 """What a spreadsheet would run: such text gets an apostrophe in CSV."""
 
+_INSTANT = "%Y-%m-%dT%H:%M:%S%.fZ"
+"""Instants in CSV, all of them UTC: ISO 8601, which FOCUS wants too."""
+
 
 def export_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> tuple[str, ...]:
     """Write each exported table as `<name>.parquet` and `<name>.csv`; return the names of the files."""
@@ -23,7 +26,7 @@ def export_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> tuple[str
         frame = frame.sort(pl.all(), nulls_last=True)
         try:
             frame.write_parquet(folder / f"{table.exported}.parquet", compression="zstd", statistics=False)
-            inert(frame).write_csv(folder / f"{table.exported}.csv")
+            inert(frame).write_csv(folder / f"{table.exported}.csv", datetime_format=_INSTANT)
         except (
             pl.exceptions.PolarsError,
             OSError,

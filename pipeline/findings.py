@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.settings import Materiality
+from pipeline.subjects import subject
 from pipeline.tieout import CHARGES
 from schemas.recon import Finding
 from schemas.types import ALL
@@ -19,8 +20,12 @@ _ORDER = {"error": 0, "warning": 1, "note": 2}
 
 
 def finding(month: str, code: str, severity: str, message: str, advice: str, **more: Any) -> pl.DataFrame:
-    """Return one row of recon.finding; `more` may hold provider, account, team, tokens, usd."""
+    """Return one row of recon.finding; `more` may hold provider, account, team, tokens, usd and subject.
+
+    A finding that says no subject is about the names in its message.
+    """
     row = {"provider": "", "account": "", "team": "", "tokens": None, "usd": None, **more}
+    row.setdefault("subject", subject(message))
     return pl.DataFrame(
         [{"month": month, "code": code, "severity": severity, "message": message, "advice": advice, **row}],
         schema=_SCHEMA,
@@ -107,10 +112,10 @@ def unpriced(month: str, bridge: pl.DataFrame) -> pl.DataFrame:
     parts = [
         finding(
             month, "unpriced", "warning",
-            f"{tokens:,} metered tokens of model '{model}' have no known price"
-            f"{f'; {rest:,} tokens of it are unexplained, in no dollars' if rest else ''}.",
+            f"{tokens:,} metered tokens of model '{model}' in {provider} account '{account}' have no known "
+            f"price{f'; {rest:,} tokens of it are unexplained, in no dollars' if rest else ''}.",
             "Add a [[prices]] entry with provider, model, token_kind and usd_per_million.",
-            provider=provider, account=account, tokens=tokens,
+            provider=provider, account=account, tokens=tokens, subject=model,
         )
         for provider, account, model, tokens, rest in models.rows()
     ]  # fmt: skip
@@ -125,7 +130,7 @@ def unmetered(month: str, rows: pl.DataFrame) -> pl.DataFrame:
             month, "unmetered", "warning",
             f"{tokens:,} traced tokens of {provider} account '{account}' are not compared: {reason}.",
             "Add a source of kind usage, requests or invoice for this account, or a complete export.",
-            provider=provider, account=account, tokens=tokens,
+            provider=provider, account=account, tokens=tokens, subject=reason,
         )
         for provider, account, reason, tokens in sums.rows()
     ]  # fmt: skip
@@ -140,6 +145,7 @@ def unmapped(month: str, rows: pl.DataFrame) -> pl.DataFrame:
             f"{row['subject']} '{row['value']}' in {row['origin']} is not known ({row['rows']:,} rows).",
             row["advice"],
             **{name: row[name] for name in ("provider", "account", "tokens", "usd")},
+            subject=f"{row['subject']} '{row['value']}' in {row['origin']}",
         )
         for row in rows.iter_rows(named=True)
     ]  # fmt: skip

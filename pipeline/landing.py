@@ -27,12 +27,8 @@ from pipeline.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
 
-_WAREHOUSE_MEMORY = "512MB"
+_WAREHOUSE_MEMORY = "384MB"
 """What DuckDB may hold during a landing: more does not make it faster, and would grow with the input."""
-
-
-_WAREHOUSE_THREADS = 1
-"""The others read: to append in two threads takes a third more of both."""
 
 
 def land(
@@ -76,7 +72,7 @@ def _land(
     with (
         open_handover(settings.parts_place, settings.s3.endpoint_url) as place,
         open_executor(settings.landing) as executor,
-        warehouse.bounded(_WAREHOUSE_MEMORY, _WAREHOUSE_THREADS),
+        warehouse.bounded(_WAREHOUSE_MEMORY),
     ):
         options = DecodeOptions.of(settings)
         is_here = settings.landing.executor == "threads"

@@ -90,7 +90,7 @@ def compared(settings: Settings, month: Month, warehouse: Warehouse, compute: Co
     fresh = compute(month)
     where = "month = $month and locked_version = $version"
     then = warehouse.read(_FIGURE, where, month=str(month), version=now.version)
-    names = tuple(name for name in fresh if BY_NAME[name].exported)
+    names = tuple(name for name in fresh if BY_NAME[name].exported and not BY_NAME[name].is_ledger)
     old = read_month(warehouse, month, (*names, _RATE))
     tables = differing(old, {name: fresh[name] for name in names})
     facts = hashes(settings, warehouse.read(BY_NAME["raw.file"]), fresh[_RATE])

@@ -1,7 +1,7 @@
 """Exact money: decimals, largest remainders, no floats and no silent rounding."""
 
 from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, localcontext
 
 CENT = Decimal("0.01")
 TINY = Decimal("0.000000000001")
@@ -26,6 +26,20 @@ def split(total: Decimal, weights: Sequence[Decimal | int], unit: Decimal = CENT
         largest = max(range(len(parts)), key=lambda i: (abs(parts[i]), -i))
         parts[largest] += total - units * unit
         return parts
+
+
+def whole_cents(amounts: Sequence[Decimal]) -> list[Decimal]:
+    """Return signed amounts in whole cents that add up to their sum in whole cents (largest remainder).
+
+    Every part lies within a cent of its amount; ties go to the earlier one.
+    """
+    with localcontext(prec=60):
+        floors = [(amount / CENT).to_integral_value(rounding=ROUND_FLOOR) for amount in amounts]
+        whole = quantize(sum(amounts, Decimal(0)), CENT) / CENT
+        order = sorted(range(len(amounts)), key=lambda i: (floors[i] - amounts[i] / CENT, i))
+        for i in order[: int(whole - sum(floors, Decimal(0)))]:
+            floors[i] += 1
+        return [quantize(floor * CENT, CENT) for floor in floors]
 
 
 def split_integer(total: int, weights: Sequence[Decimal | int]) -> list[int]:

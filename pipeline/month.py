@@ -7,8 +7,9 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline import findings as find
-from pipeline.allocation import teams
-from pipeline.anatomy import anatomy
+from pipeline.allocating.allocate import allocate
+from pipeline.allocating.teams import teams
+from pipeline.anatomy import anatomy, with_workloads
 from pipeline.bills import Bills, bill
 from pipeline.calls import Calls
 from pipeline.cause import Cause
@@ -18,6 +19,7 @@ from pipeline.charges.ledgers import ledgers
 from pipeline.charges.price_findings import price_findings
 from pipeline.charges.tax_findings import tax_findings
 from pipeline.disputes import disputes
+from pipeline.ledger_tables import ledger_tables
 from pipeline.metering.unit_findings import unit_errors
 from pipeline.meters import Meters, meter
 from pipeline.narrowing import narrowed
@@ -33,6 +35,7 @@ from pipeline.scopes import scope_owner
 from pipeline.settings import Settings
 from pipeline.summary import close_row
 from pipeline.tieout import tie_out
+from pipeline.variance.month import month_over_month
 
 Tables = Mapping[str, pl.DataFrame]
 """Frames by table name."""
@@ -76,13 +79,17 @@ def month_tables(
     tables = _facts(parts, month) | _money(parts, month, money, daily)
     arrivals = Arrivals(raw["raw.invoice"], raw["raw.file"], settings, month)
     tables |= ledgers(raw, daily, tables["recon.tieout"], arrivals)
-    tables["recon.anatomy"] = anatomy(calls.calls, month, settings, card)
+    judged = with_workloads(calls.calls, settings)
+    tables["recon.anatomy"] = anatomy(judged, month, card)
+    tables["recon.allocation"] = allocate(tables["recon.charge"], money.bridge, judged, settings, month)
+    tables["report.team"] = teams(money.bridge, tables["recon.allocation"], calls.calls, str(month))
     units = unit_errors(bills.billed, meters.metered, card, month)
     tables["recon.finding"] = pl.concat([tables["recon.finding"], units])
+    tables |= month_over_month(settings, month, raw, tables, (judged, card))
     tables["report.dispute"] = disputes(str(month), tables, calls.calls)
     tables["recon.finding"] = _findings(settings, month, raw, tables, parts)
     tables["report.close"] = close_row(settings, month, {**raw, **tables}, card.version)
-    return tables
+    return tables | ledger_tables(raw, tables, arrivals)
 
 
 def drift_rules(settings: Settings, registries: Registries) -> Rules:
@@ -143,7 +150,6 @@ def _money(parts: _Parts, month: Month, money: Priced, daily: pl.DataFrame) -> d
         "recon.charge": tied.charges,
         "recon.price_effect": tied.effects,
         "recon.finding": pl.concat([tied.findings, effects, taxes, found]),
-        "report.team": teams(money.bridge, tied.tieout, parts.calls.calls, str(month)),
     }
 
 

@@ -1,7 +1,6 @@
 """Open items: the findings of a month with class, owner and age, and those that earlier months still have."""
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -41,12 +40,11 @@ ERRORS_OF_PROVIDERS = frozenset(
 UNEXPLAINED = frozenset({"unexplained_material", "unexplained_price"})
 """Codes of findings by class; every other code is for us to put right."""
 
+_ABOUT = ("code", "provider", "account", "team", "subject")
 _OPEN = ("open", "disputed")
 _HINDER = INCOMPLETE | {"invoice_awaited"}
 """Codes that leave a part of the month unknown, so that it cannot be locked while they are open."""
 
-_NAMED = re.compile(r"'([^']*)'|[Ii]nvoice (\S*\d\S*)")
-_AMOUNT = re.compile(r"(?<![\w.,:/-])[-+−$]*\d[\d,]*(\.\d+)?(?![\w:/-]|\.\w)")
 _BUCKETS = ((30, "0-30"), (60, "31-60"), (90, "61-90"))
 
 
@@ -78,18 +76,12 @@ def hindering(items: pl.DataFrame) -> pl.DataFrame:
     return items.filter(grave & (pl.col("status") == "open") & ~pl.col("is_carried"))
 
 
-def subject(message: str) -> str:
-    """Return what a message is about: the names and invoices in it, else its words without amounts."""
-    names = ["".join(found) for found in _NAMED.findall(message)]
-    return "'".join(names) if names else _AMOUNT.sub("#", message)
-
-
 def _identified(findings: pl.DataFrame) -> list[dict[str, Any]]:
     """Rows with their ids; of several that are about the same, each has its place in the id."""
     seen: dict[tuple[str, ...], int] = {}
     rows = []
     for row in findings.sort(pl.all(), nulls_last=True).iter_rows(named=True):
-        about = (*(row[name] for name in ("code", "provider", "account", "team")), subject(row["message"]))
+        about = tuple(row[name] for name in _ABOUT)
         about += (row["month"],) if row["code"] in TIMING else ()
         seen[about] = nth = seen.get(about, 0) + 1
         digest = hashlib.sha256("\0".join([*about, str(nth)]).encode("utf-8", "replace"))

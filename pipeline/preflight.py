@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from pipeline.budget_checks import budget_problems, outcome_problems
 from pipeline.content import read_head
 from pipeline.contract_checks import contract_problems
 from pipeline.errors import SourceError, StorageError
@@ -29,10 +30,13 @@ class Problem(NamedTuple):
     advice: str
 
 
-def check(settings: Settings, landed: pl.DataFrame | None = None) -> list[Problem]:
+def check(
+    settings: Settings, landed: pl.DataFrame | None = None, teams: frozenset[str] = frozenset()
+) -> list[Problem]:
     """Return every problem of configuration and sources, in their order.
 
     `landed` has provider, account and model of what is metered and billed; null where nothing is landed yet.
+    `teams` are those of closed months.
     """
     if not settings.sources:
         return [
@@ -44,6 +48,8 @@ def check(settings: Settings, landed: pl.DataFrame | None = None) -> list[Proble
         *_kinds(settings),
         *_words(settings),
         *(Problem(*told) for told in contract_problems(settings, landed)),
+        *(Problem(*told) for told in budget_problems(settings, teams)),
+        *(Problem(*told) for told in outcome_problems(settings)),
     ]
 
 

@@ -94,6 +94,8 @@ class Provider:
     """Id of the provider in genai-prices; null when it has none."""
     geography_rates: tuple[GeographyRate, ...] = ()
     """Places whose price is not the list price."""
+    seller: str | None = None
+    """Who sells it, as FOCUS files of the seller have it; its title where left out."""
     issuers: tuple[str, ...] = ()
     """Names of the seller in FOCUS files, in lower case; without any, its title sells nothing but models."""
     services: tuple[str, ...] = ("*",)

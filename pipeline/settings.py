@@ -11,15 +11,19 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pipeline.allocation_settings import Allocation, check_teams
+from pipeline.budget_settings import Budgets
 from pipeline.closing_settings import Closing
 from pipeline.contract_settings import Contracts, Price
 from pipeline.errors import ConfigError
 from pipeline.exchange_settings import ExchangeRates
 from pipeline.health_settings import Health
+from pipeline.journal_settings import Journal
 from pipeline.keys import is_remote
 from pipeline.landing_settings import Landing
 from pipeline.output_settings import S3, Output
@@ -28,6 +32,7 @@ from pipeline.sections import Section
 from pipeline.settings_errors import problem
 from pipeline.source_settings import Source
 from pipeline.team_settings import Identity, Scope, TeamRule
+from pipeline.variance_settings import Costliest, Outcomes
 
 
 class Models(Section):
@@ -100,6 +105,11 @@ class Settings(Section):
     closing: Closing = Closing()
     schedule: Schedule = Schedule()
     health: Health = Health()
+    allocation: Allocation = Allocation()
+    budgets: Budgets = ()
+    costliest: Costliest = Costliest()
+    outcomes: Outcomes = Outcomes()
+    journal: Journal = Journal()
     unbilled_services: tuple[str, ...] = ()
     """Globs of services whose calls nobody bills: they talk to a mock or a model of your own."""
     exchange_rates: ExchangeRates = ()
@@ -114,6 +124,12 @@ class Settings(Section):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"source name '{twice[0]}' is used more than once; names tell sources apart")
         return sources
+
+    @field_validator("allocation")
+    @classmethod
+    def _teams_exist(cls, allocation: Allocation, info: ValidationInfo) -> Allocation:
+        rules = (*info.data.get("teams", ()), *info.data.get("scopes", ()))
+        return check_teams(allocation, {rule.team for rule in rules if rule.team})
 
     @cached_property
     def output_folder(self) -> Path:

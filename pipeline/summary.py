@@ -9,12 +9,13 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.allocation import gross_by_team
+from pipeline.allocating.teams import gross_by_team
 from pipeline.headline import sentence
 from pipeline.money import CENT, quantize
 from pipeline.period import Month
 from pipeline.rates.list_prices import list_card
 from pipeline.settings import Settings
+from pipeline.variance.outcomes import ROWS
 from schemas.report import Close
 
 INCOMPLETE = {
@@ -27,17 +28,20 @@ INCOMPLETE = {
 }
 """Findings that say that a part of the month is not known."""
 
-_PRELIMINARY = {"invoice_awaited", "contract_overlap", "floor_not_judged", "old_price_list"}
-"""Findings that say that figures may still change, though nothing is missing."""
+_PRELIMINARY = {"invoice_awaited", "contract_overlap", "floor_not_judged", "old_price_list", "unpriced"}
+"""Findings that say that figures may still change, though no record is missing."""
 
 _STATED = {"provider", "account", "pulled_at"}
 """What the configuration says of the files of a source."""
 
 
-def close_id(settings: Settings, month: Month, files: pl.DataFrame) -> str:
+def close_id(
+    settings: Settings, month: Month, files: pl.DataFrame, outcomes: pl.DataFrame | None = None
+) -> str:
     """Return the hash of inputs, configuration and version: the same inputs give the same id.
 
-    Where files lie and what their sources are called does not count; whose they are said to be does.
+    Where files lie and what their sources are called does not count; whose they are said to be does, and so
+    do the rows of the table of outcomes, which is read at each close.
     """
     stated = {source.name: source.model_dump_json(include=_STATED) for source in settings.sources}
     landed = files.filter(pl.col("duplicate_of").is_null()).select(
@@ -56,6 +60,8 @@ def close_id(settings: Settings, month: Month, files: pl.DataFrame) -> str:
         ),
         "files": sorted(landed.rows()),
     }
+    if outcomes is not None and outcomes.height:
+        facts["outcomes"] = outcomes.rows()
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -68,7 +74,7 @@ def close_row(
     billed = tables["recon.tieout"].filter(pl.col("component") == "billed")["usd"]
     row: dict[str, Any] = {
         "month": str(month),
-        "close_id": close_id(settings, month, tables["raw.file"]),
+        "close_id": close_id(settings, month, tables["raw.file"], tables.get(ROWS)),
         "status": _status(tables["recon.finding"]),
         "version": version("tallystick"),
         "price_card_version": price_card_version,

@@ -94,4 +94,6 @@ def _mismatch(
         f"Invoice {invoice_id} bills {abs(gap):.2f} USD {'more' if gap > 0 else 'less'} for usage and fees "
         "than the cost export of the month holds; rounding cannot explain it. It is inside `price`."
     )
-    return (month, "cost_invoice_mismatch", "warning", provider, account, "", message, _ADVICE, None, gap)
+    about = invoice_id or ""
+    place = (provider, account, "")
+    return (month, "cost_invoice_mismatch", "warning", *place, message, _ADVICE, None, gap, about)

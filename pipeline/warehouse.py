@@ -20,11 +20,14 @@ import polars as pl
 
 from pipeline.contracts import validate
 from pipeline.errors import ContractError, WarehouseError
+from pipeline.migration import NUMBER, columns_to_add, refuse_newer
 from schemas.tables import TABLES, Table
 
 log = logging.getLogger(__name__)
 
 LOCK_WAIT_SECONDS = 600.0
+ROW_GROUP = 122_880
+"""Rows that DuckDB compresses together. A group that is filled in part is written again later."""
 
 _LAST_GOOD = "The last good state is kept."
 _ADVICE = {
@@ -82,17 +85,33 @@ class Warehouse:
         self._connection.execute("commit")
 
     @contextmanager
-    def bounded(self, memory: str, threads: int) -> Iterator[None]:
-        """Keep DuckDB within bounds meanwhile; what memory does not hold goes to disk, beside the file."""
-        bounds = {"memory_limit": memory, "threads": threads}
-        for name, value in bounds.items():
+    def bounded(self, memory: str) -> Iterator[None]:
+        """Keep DuckDB within bounds meanwhile, in one thread; what memory does not hold goes to disk."""
+        with self._told({"memory_limit": memory, "threads": 1}, {"memory_limit": None, "threads": None}):
+            yield
+
+    @contextmanager
+    def unordered(self, threads: int) -> Iterator[None]:
+        """Let so many threads append meanwhile, within `bounded`; what they append lies in any order.
+
+        Where every frame but the last has ROW_GROUP rows in one chunk, each is appended by one thread.
+        """
+        order = "preserve_insertion_order"
+        with self._told({"threads": threads, order: False}, {"threads": 1, order: None}):
+            yield
+
+    @contextmanager
+    def _told(self, meanwhile: Mapping[str, Any], afterwards: Mapping[str, Any]) -> Iterator[None]:
+        """Give settings of DuckDB, and others afterwards; null stands for the default."""
+        for name, value in meanwhile.items():
             self._connection.execute(f"set {name} = $value", {"value": value})
         try:
             yield
         finally:
             with suppress(duckdb.Error):  # after a fatal error the connection is of no use
-                for name in bounds:
-                    self._connection.execute(f"reset {name}")
+                for name, value in afterwards.items():
+                    told = f"reset {name}" if value is None else f"set {name} = {value}"
+                    self._connection.execute(told)
 
     def insert(self, table: Table, frame: pl.DataFrame) -> int:
         """Append rows after checking them against the contract; return how many."""
@@ -100,7 +119,7 @@ class Warehouse:
         return self.load(table, frame)
 
     def load(self, table: Table, frame: pl.DataFrame) -> int:
-        """Append rows whose contract was checked when they were read; return how many."""
+        """Append rows whose contract was checked when they were read; columns that they lack are null."""
         if frame.height:
             # found by its name: what is registered would be held until the transaction ends
             incoming = frame.to_arrow(compat_level=pl.CompatLevel.newest())  # noqa: F841
@@ -161,23 +180,52 @@ class Warehouse:
                 self._connection.unregister(name)
 
     def _create_tables(self) -> None:
-        known = self.query(
-            "select table_schema || '.' || table_name as name, column_name, data_type "
-            "from information_schema.columns order by ordinal_position"
-        )
-        for table in TABLES:
-            wanted = [(name, _type(dtype)) for name, dtype in table.schema.items()]
-            present = known.filter(pl.col("name") == table.name).select("column_name", "data_type").rows()
-            if present and present != wanted:
-                raise WarehouseError(
-                    f"Table {table.name} of this warehouse was made by another version of Tallystick. "
-                    "Move the warehouse file away and land again: the sources hold all it was made from but "
-                    "which months are locked. With locked months, keep it and use the version that made it."
-                )
-            if not present:
-                columns = ", ".join(f"{name} {kind}" for name, kind in wanted)
-                self._connection.execute(f"create schema if not exists {table.layer}")
-                self._connection.execute(f"create table {table.name} ({columns})")
+        """Make what is missing, all or nothing, and carry over what an older version made."""
+        known = self._columns()
+        number = self._schema_number() if "main.schema_number" in known else 1
+        if known:
+            refuse_newer(number)
+        made = [_create(table) for table in TABLES if table.name not in known]
+        if not known or number < NUMBER:
+            made.append(f"create or replace table main.schema_number as select {NUMBER}::bigint as number")
+        other = [table for table in TABLES if known.get(table.name, _kinds(table)) != _kinds(table)]
+        if not made and not other:
+            return
+        with self.transaction():
+            for table in other:
+                self._carry_over(table, known[table.name])
+            self._connection.execute("; ".join(made) or "select 1")  # table by table takes twice as long
+
+    def _columns(self) -> dict[str, dict[str, str]]:
+        """Return name and type of the columns of every table that there is."""
+        found: dict[str, dict[str, str]] = {}
+        rows = self._connection.execute(
+            "select schema_name || '.' || table_name, column_name, data_type from duckdb_columns() "
+            "where not internal order by column_index"
+        ).fetchall()
+        for table, column, kind in rows:
+            found.setdefault(table, {})[column] = kind
+        return found
+
+    def _schema_number(self) -> int:
+        return int(self.query("select max(number) as n from main.schema_number")["n"][0] or 1)
+
+    def _carry_over(self, table: Table, present: Mapping[str, str]) -> None:
+        added = columns_to_add(table, present, _kinds(table), is_empty=not self.count(table))
+        for name, kind, value in added:
+            log.info("adding column %s to table %s, which an older version made", name, table.name)
+            self._connection.execute(f"alter table {table.name} add column {name} {kind}")
+            if value is not None:
+                self._connection.execute(f"update {table.name} set {name} = $value", {"value": value})  # noqa: S608
+
+
+def _kinds(table: Table) -> dict[str, str]:
+    return {name: _type(dtype) for name, dtype in table.schema.items()}
+
+
+def _create(table: Table) -> str:
+    columns = ", ".join(f"{name} {kind}" for name, kind in _kinds(table).items())
+    return f"create schema if not exists {table.layer}; create table {table.name} ({columns})"
 
 
 @cache

@@ -17,7 +17,7 @@ SHARE = Line(
     code="share",
     title="Share of the rest of the bill",
     sentence="Its part of what the bills hold beside metered tokens at the expected rate: other quantities "
-    "and prices, fees, credits, tax, rounding. Shared in proportion to metered cost, account by account.",
+    "and prices, fees, credits, tax, rounding. Shared as the allocation says.",
     usd=Usd(ZERO, ZERO),
     role="invoice",
     basis="allocated",

@@ -20,8 +20,8 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     words = (
-        fmt.usd, fmt.signed_usd, fmt.exact_usd, fmt.integer, fmt.signed_integer, fmt.tokens, fmt.label,
-        fmt.signed_tokens, fmt.percent, fmt.signed_percent, fmt.ratio, fmt.plural, fmt.month_name,
+        fmt.usd, fmt.unit_usd, fmt.signed_usd, fmt.exact_usd, fmt.integer, fmt.signed_integer, fmt.tokens,
+        fmt.label, fmt.signed_tokens, fmt.percent, fmt.signed_percent, fmt.ratio, fmt.plural, fmt.month_name,
         fmt.kind_name, fmt.unbroken, fmt.day, reason,
     )  # fmt: skip
     environment.filters.update({word.__name__: word for word in words})

@@ -41,6 +41,16 @@ def signed_usd(amount: Decimal | None) -> str:
     return f"+{text}" if amount is not None and not text.startswith(MINUS) and text != "$0.00" else text
 
 
+def unit_usd(amount: Decimal) -> str:
+    """Return what one of something costs: to the cent from a dollar on; below it three digits, `$0.0115`."""
+    if abs(amount) >= 1 or not amount:
+        return usd(amount)
+    with localcontext(prec=3, rounding=ROUND_HALF_EVEN):
+        short = +amount
+    digits = f"{abs(short):f}"
+    return f"{MINUS if short < 0 else ''}${digits if len(digits) > 4 else f'{abs(short):.2f}'}"
+
+
 def exact_usd(amount: Decimal | None) -> str:
     """Return dollars with every known digit, for the text that appears on hover."""
     if amount is None:

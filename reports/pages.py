@@ -10,6 +10,7 @@ import polars as pl
 from reports import breakdown as parts
 from reports import format as fmt
 from reports import story
+from reports.allocation import Allocation, allocation
 from reports.anatomy import Anatomy, anatomy
 from reports.bridge import team_bridge, whole_bridge
 from reports.charts import NARROW, WIDE, Step, Waterfall, waterfall
@@ -18,6 +19,8 @@ from reports.quality import Quality, month_quality, team_quality
 from reports.rounding import ZERO, agree
 from reports.teams import TeamRow, team_rows, totals
 from reports.tieout import Grid, billed_by_provider, grid
+from reports.units import BudgetRow, Costly, Units, budgets, costliest, units
+from reports.variance import Change, change
 from reports.view import Breakdown, Bridge, CauseText, MaterialityText, shown, step_texts
 
 MODELS = 12
@@ -50,7 +53,12 @@ class Page:
     providers: Breakdown | None
     teams: list[TeamRow]
     teams_total: TeamRow | None
+    allocation: Allocation
     anatomy: Anatomy
+    change: Change
+    budgets: tuple[BudgetRow, ...]
+    units: Units
+    costliest: tuple[Costly, ...]
     causes: list[story.Cause]
     quality: Quality
     close: dict[str, Any] | None
@@ -110,9 +118,11 @@ def index_page(month: Month) -> Page:
         services=None,
         teams=month.teams,
         teams_total=totals(month.teams),
+        allocation=allocation(month.tables["recon.allocation"], {row.name: row.slug for row in month.teams}),
         anatomy=anatomy(month.tables["recon.anatomy"]),
         quality=month_quality(month.tables),
         is_pool=False,
+        **_compared(month, None),
         **_shared(month, month.whole, bridge, causes),
     )
 
@@ -134,9 +144,11 @@ def team_page(month: Month, row: TeamRow) -> Page:
         services=parts.breakdown(bridge, ["service", "feature"], shown(own.metered), SERVICES),
         teams=[],
         teams_total=None,
+        allocation=allocation(month.tables["recon.allocation"], {}, row.name),
         anatomy=anatomy(month.tables["recon.anatomy"].filter(mine)),
         quality=team_quality(month.tables, row.name),
         is_pool=row.is_pool,
+        **_compared(month, row.name),
         **_shared(month, own, bridge, causes),
     )
 
@@ -159,6 +171,15 @@ def _shared(month: Month, own: Bridge, bridge: pl.DataFrame, causes: list[story.
         "causes": causes,
         "close": month.close,
         "sign_off": sign_off(month.tables),
+    }
+
+
+def _compared(month: Month, team: str | None) -> dict[str, Any]:
+    return {
+        "change": change(month.tables["recon.variance"], month.name, team),
+        "budgets": budgets(month.tables["recon.budget"], team),
+        "units": units(month.tables["recon.unit_cost"], team),
+        "costliest": costliest(month.tables["recon.costliest"], team),
     }
 
 

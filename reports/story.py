@@ -94,7 +94,7 @@ def warnings(close: Mapping[str, Any] | None, bridge: Bridge) -> list[str]:
         )
     elif close["status"] == "preliminary":
         found.append(
-            "This month is preliminary: bills or exports are still awaited, and figures will change."
+            "This month is preliminary: bills, exports or prices are still awaited, and figures will change."
         )
     if bridge.metered.usd.is_partial or (bridge.metered.usd.shown is None and bridge.metered.tokens):
         found.append(

@@ -103,6 +103,7 @@ class Prepaid(Monthly):
     entry: str = column(
         "granted, drawn, or overdrawn for usage beyond all grants.", isin=["granted", "drawn", "overdrawn"]
     )
+    invoice_id: str = maybe("The invoice that grants or draws; null for usage that no invoice charges for.")
     usd: Usd = column("Amount in US dollars: what is drawn is negative.")
     balance_usd: Usd = column("Balance of the grant after the entry.")
     reason: str = column("Which line or bill it is.")

@@ -199,6 +199,7 @@ class Finding(Monthly):
     advice: str = column("What to do now.")
     tokens: Tokens = maybe("Tokens concerned.")
     usd: Usd = maybe("Dollars concerned.")
+    subject: str = column("What it is about, never how much: the id of its open item is made of it.")
 
     class Config:
         """See Closed."""

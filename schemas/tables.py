@@ -6,7 +6,19 @@ from functools import cached_property
 import pandera.polars as pa
 import polars as pl
 
-from schemas import charges, core, dispute, raw, recon, report
+from schemas import (
+    allocation,
+    charges,
+    core,
+    dispute,
+    focus,
+    focus_invoices,
+    journal,
+    raw,
+    recon,
+    report,
+    variance,
+)
 
 
 @dataclass(frozen=True)
@@ -18,7 +30,7 @@ class Table:
     exported: str | None = None
     export_without: tuple[str, ...] = ()
     is_ledger: bool = False
-    """Whether a lock adds its rows; a close never replaces them."""
+    """Whether locking changes its rows, so that the bytes of a lock cannot hold them."""
 
     @cached_property
     def name(self) -> str:
@@ -98,6 +110,11 @@ TABLES: tuple[Table, ...] = (
     Table(charges.PriceEffect, reads=("recon.charge",), exported="price_effects"),
     Table(recon.Anatomy, reads=("core.call",), exported="anatomy"),
     Table(
+        allocation.Allocation,
+        reads=("recon.charge", "recon.bridge", "core.call"),
+        exported="allocation_shares",
+    ),
+    Table(
         recon.Evidence,
         reads=("recon.claim", "recon.expected_rate"),
         exported="evidence",
@@ -119,8 +136,35 @@ TABLES: tuple[Table, ...] = (
         reads=("recon.charge", "recon.price_effect", "recon.finding", "core.call"),
         exported="disputes",
     ),
-    Table(report.Team, reads=("recon.bridge", "recon.tieout"), exported="teams"),
+    Table(report.Team, reads=("recon.bridge", "recon.allocation"), exported="teams"),
+    Table(variance.Variance, reads=("recon.bridge",), exported="variance"),
+    Table(variance.History, reads=("recon.bridge",), exported="history"),
+    Table(variance.Budget, reads=("report.team", "recon.tieout", "core.metered"), exported="budget"),
+    Table(variance.UnitCost, reads=("core.call",), exported="unit_cost"),
+    Table(variance.Costliest, reads=("core.call",), exported="costliest"),
     Table(report.Close, reads=("raw.file", "recon.bridge", "recon.tieout", "report.team")),
+    Table(
+        focus.CostAndUsage,
+        reads=(
+            "recon.allocation",
+            "recon.charge",
+            "recon.price_effect",
+            "recon.expected_rate",
+            "recon.prepaid",
+            "report.close",
+        ),
+        exported="allocation",
+        export_without=("month",),
+    ),
+    Table(
+        focus_invoices.InvoiceDetail,
+        reads=("raw.invoice", "raw.file"),
+        exported="invoice_detail",
+        export_without=("month",),
+    ),
+    Table(
+        journal.JournalLine, reads=("recon.allocation", "recon.accrual", "recon.prepaid"), exported="journal"
+    ),
     Table(report.OpenItem, reads=("recon.finding", "report.close"), exported="open_items"),
     Table(report.LockedFile, reads=("raw.file", "report.close"), is_ledger=True),
     Table(report.LockedQuarantine, reads=("raw.quarantine", "report.close"), is_ledger=True),
@@ -129,6 +173,13 @@ TABLES: tuple[Table, ...] = (
         report.Closing,
         reads=("report.close", "report.open_item", "report.locked_file"),
         exported="closing",
+        is_ledger=True,
+    ),
+    Table(
+        focus_invoices.BillingPeriod,
+        reads=("report.allocation", "report.invoice_detail", "report.closing"),
+        exported="billing_period",
+        export_without=("month",),
         is_ledger=True,
     ),
     Table(

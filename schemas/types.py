@@ -11,6 +11,9 @@ Tokens = pl.Int64
 Usd = Annotated[pl.Decimal, 38, 12]
 """US dollars, exact to a millionth of a millionth: rates per token are this small."""
 
+Cents = Annotated[pl.Decimal, 38, 2]
+"""Money in whole cents, as books have it."""
+
 Amount = Annotated[pl.Decimal, 38, 12]
 """Money in the currency of the row's `currency` column."""
 
@@ -131,3 +134,13 @@ def column(description: str, **checks: Any) -> Any:
 def maybe(description: str, **checks: Any) -> Any:
     """Return a field that may be null: absent is not zero."""
     return pa.Field(description=description, nullable=True, **checks)
+
+
+def rule(sentence: str, holds: pl.Expr) -> Any:
+    """Return a check of a contract over several columns; a row about which it says nothing keeps it."""
+    kept = holds.fill_null(value=True)
+
+    def check(cls: type[pa.DataFrameModel], data: pa.PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(kept.alias("holds"))
+
+    return pa.dataframe_check(name=sentence, statistics={"holds": kept})(check)

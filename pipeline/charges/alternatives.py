@@ -1,7 +1,7 @@
 """The other rates at which tokens may have been billed: of another day, kind, tier, or without a contract.
 
-Sources of the factors: Anthropic bills inference that is bound to the US at 1.1 times the price, and AWS and
-Google regional endpoints at the same; exports count in cents, thousands and millions (their unit columns).
+A place is tried where the provider's registry gives it a price of its own, with the source; exports count in
+cents, thousands and millions (their unit columns).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,8 +11,9 @@ from functools import partial
 from typing import NamedTuple
 
 from pipeline.charges.line import Cell
-from pipeline.charges.tariffs import Tariffs
+from pipeline.charges.tariffs import Seller
 from pipeline.period import Month
+from schemas.types import ALL
 
 Rate = Callable[[Cell], Decimal | None]
 Card = Callable[..., Decimal | None]
@@ -33,7 +34,6 @@ NEIGHBOURS: dict[str, tuple[str, ...]] = {
 }
 """Kinds for which another is taken by mistake; the first is the likely one."""
 
-_GEOGRAPHY = Decimal("1.1")
 _POWERS = {2: 4, 3: 4, 6: 4, 1: 6}
 """Power of ten -> how far from the expected: cents, thousands, millions, and ten, which no unit is."""
 _LIST_MONTHS = 24
@@ -50,53 +50,46 @@ class Alternative(NamedTuple):
 
 
 def alternatives(
-    tariffs: Tariffs, provider: str, parts: Sequence[Cell], models: Sequence[str], month: Month
+    seller: Seller, parts: Sequence[Cell], models: Sequence[str], month: Month, *, is_run: bool = False
 ) -> Iterator[Alternative]:
-    """Yield the rates to try on tokens that are billed at another than the expected one."""
-    last = month.next.first_day - _DAY
-    listed = partial(_listed, tariffs, provider, last)
-    expected = partial(_expected, tariffs, provider, last)
-    yield Alternative("contract_not_applied", "the list price", 1, listed)
-    yield from _from_days(parts, "lapsed_tier", "the list price", listed)
-    yield from _other_lists(parts, listed, month)
-    for words, card in (("rate", expected), ("list price", listed)):
+    """Yield the rates to try on tokens that are billed at another than the expected one.
+
+    Tokens of one run of days (`is_run`) have one price: none that changes on a day inside it is tried.
+    """
+    yield Alternative("contract_not_applied", "the list price", 1, seller.listed)
+    if not is_run:
+        yield from _from_days(parts, "lapsed_tier", "the list price", seller.listed)
+    yield from _other_lists(parts, seller.listed, month, is_run=is_run)
+    for words, card in (("rate", seller.expected), ("list price", seller.listed)):
         yield from _other_kinds(parts, words, card)
         yield from _other_tiers(parts, words, card)
-        yield Alternative("geography", f"{_GEOGRAPHY} times the {words}", 3, _times(card, _GEOGRAPHY))
-    long = partial(_long, tariffs, provider, last)
-    yield Alternative("long_context", "the list price of long requests", 2, long)
+        yield from _other_places(seller, parts, words, card)
+    yield Alternative("long_context", "the list price of long requests", 2, seller.long)
+    yield from _other_units(parts, seller.expected)
+    for other in models:
+        yield Alternative("wrong_model", f"the rate of model '{other}'", 5, _model(seller.expected, other))
+
+
+def _other_places(seller: Seller, parts: Sequence[Cell], words: str, card: Card) -> Iterator[Alternative]:
+    for place in sorted({place for part in parts for place in seller.places(part)}):
+
+        def rate(part: Cell, place: str = place) -> Decimal | None:
+            factor, known = seller.places(part).get(place), card(part)
+            return part.rate if factor is None else None if known is None else known * factor
+
+        yield Alternative("geography", f"the {words} for processing in '{place}'", 3, rate)
+
+
+def _other_units(parts: Sequence[Cell], card: Card) -> Iterator[Alternative]:
+    """Powers of ten: on all tokens, and where they are of several tiers or kinds, on those of one."""
     for power, distance in _POWERS.items():
         for factor in (Decimal(10) ** power, Decimal(10) ** -power):
-            words = f"{factor:f} times the expected rate"
-            yield Alternative("unit", words, distance, _times(expected, factor))
-    for other in models:
-        yield Alternative("wrong_model", f"the rate of model '{other}'", 5, _model(expected, other))
-
-
-def _expected(  # noqa: PLR0913 - the dimensions of a price
-    tariffs: Tariffs,
-    provider: str,
-    last: date,
-    part: Cell,
-    *,
-    model: str = "",
-    tier: str = "",
-    kind: str = "",
-) -> Decimal | None:
-    place = (model or part.model, tier or part.service_tier, kind or part.token_kind)
-    return tariffs.expected_rate(provider, *place, part.day or last).usd_per_token
-
-
-def _listed(  # noqa: PLR0913 - the dimensions of a price
-    tariffs: Tariffs, provider: str, last: date, part: Cell, *, tier: str = "", kind: str = "",
-    on: date | None = None,
-) -> Decimal | None:  # fmt: skip
-    place = (part.model, tier or part.service_tier, kind or part.token_kind)
-    return tariffs.list_rate(provider, *place, on or part.day or last)
-
-
-def _long(tariffs: Tariffs, provider: str, last: date, part: Cell) -> Decimal | None:
-    return tariffs.long_rate(provider, part.model, part.token_kind, part.day or last)
+            told, rate = f"{factor:f} times the expected rate", _times(card, factor)
+            yield Alternative("unit", told, distance, rate)
+            for name in ("service_tier", "token_kind"):
+                values = sorted({getattr(part, name) for part in parts})
+                for value in values if values[1:] else ():
+                    yield Alternative("unit", f"{told} for {value}", distance, _only(name, value, rate))
 
 
 def _other_kinds(parts: Sequence[Cell], words: str, card: Card) -> Iterator[Alternative]:
@@ -112,12 +105,14 @@ def _other_tiers(parts: Sequence[Cell], words: str, card: Card) -> Iterator[Alte
     tiers = sorted({part.service_tier for part in parts})
     for tier in tiers:
         for other in TIERS:
+            if other == ("standard" if tier == ALL else tier):
+                continue
             told = f"the {words} of tier {other}" + (f" for {tier}" if tiers[1:] else "")
             rate = _only("service_tier", tier, partial(card, tier=other))
             yield Alternative("wrong_service_tier", told, 2, rate)
 
 
-def _other_lists(parts: Sequence[Cell], listed: Card, month: Month) -> Iterator[Alternative]:
+def _other_lists(parts: Sequence[Cell], listed: Card, month: Month, *, is_run: bool) -> Iterator[Alternative]:
     """Lists of other days, each once: of the first days of this month, the next, and two years before."""
     days = [month.first_day, month.next.first_day]
     for _ in range(_LIST_MONTHS):
@@ -129,6 +124,8 @@ def _other_lists(parts: Sequence[Cell], listed: Card, month: Month) -> Iterator[
         if rates not in seen:
             seen.add(rates)
             yield Alternative("list_change", f"the list price of {day}", 1, on)
+            if is_run:
+                continue
             yield from _from_days(parts, "list_change", f"the list price of {day}", on)
 
 

@@ -67,7 +67,7 @@ def _charging(invoiced: list[Row]) -> list[str]:
 def lines_of(rows: Sequence[Row]) -> list[Line]:
     """Return lines in the order of the rows; a step of money is that of all rows together."""
     step = step_of(rows)
-    return [Line(row, _value(row), step * _rate(row)) for row in rows]
+    return [Line(row, dollars(row), step * _rate(row)) for row in rows]
 
 
 def _count_rounded(lines: Sequence[Line], cost: Sequence[Row]) -> None:
@@ -104,11 +104,11 @@ def _detailed(own: list[Row], cost: list[Row], *, is_gap: bool) -> list[Line]:
     borrowed = lines_of([row for row in cost if row["category"] not in given])
     step = step_of(own)
     told = [row for row in own if row["category"] in replaced]
-    missing = sum(map(_value, told), ZERO) - sum((line.amount for line in borrowed), ZERO)
+    missing = sum(map(dollars, told), ZERO) - sum((line.amount for line in borrowed), ZERO)
     booked = sum((row["amount_usd"] for row in told), ZERO)
     booked -= sum((line.row["amount_usd"] for line in borrowed), ZERO)
     rest = [_beside(own[0], missing, booked, is_gap=is_gap)] if missing or booked else []
-    return borrowed + [Line(row, _value(row), step * _rate(row)) for row in kept] + rest
+    return borrowed + [Line(row, dollars(row), step * _rate(row)) for row in kept] + rest
 
 
 def _detail(rows: Sequence[Row]) -> int:
@@ -139,21 +139,21 @@ def _gap(cost: list[Row], invoiced: list[Row], charging: list[str]) -> Decimal:
     cost = [row for row in cost if row["category"] not in given]
     if not cost or not charges:
         return ZERO
-    difference = sum((_value(row) for row in charges), ZERO) - sum((_value(row) for row in cost), ZERO)
+    difference = sum((dollars(row) for row in charges), ZERO) - sum((dollars(row) for row in cost), ZERO)
     rounded = len(charges) + sum(row["amount_usd"] == round(row["amount_usd"], 2) for row in cost)
     return ZERO if abs(difference) <= CENT / 2 * rounded else difference
 
 
 def _charged(own: list[Row]) -> Decimal:
     """What an invoice charges for usage; one that states a total only charges that."""
-    return max(ZERO, sum((_value(row) for row in own if row["category"] in _USED), ZERO))
+    return max(ZERO, sum((dollars(row) for row in own if row["category"] in _USED), ZERO))
 
 
 def _is_valued(rows: Sequence[Row]) -> bool:
     return all(row["amount_usd"] is not None for row in rows)
 
 
-def _value(row: Row) -> Decimal:
+def dollars(row: Row) -> Decimal:
     """Dollars at the rate that the invoice states, else at that of the books."""
     stated = row.get("stated_usd")
     return Decimal(row["amount_usd"] if stated is None else stated)
@@ -163,4 +163,4 @@ def _rate(row: Row) -> Decimal:
     """Dollars for one unit of the line's currency, at least of a magnitude: what a cent of it is worth."""
     if row["currency"] == "USD" or not row["amount"]:
         return Decimal(1)
-    return abs(_value(row) / Decimal(row["amount"]))
+    return abs(dollars(row) / Decimal(row["amount"]))

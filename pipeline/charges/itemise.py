@@ -7,6 +7,7 @@ from pipeline.charges.bills import Bill, bills
 from pipeline.charges.line import ZERO, Cell, Line, Reason
 from pipeline.charges.matching import Group, matched, settle, settle_unmetered, worth
 from pipeline.charges.mistaken import taken_for
+from pipeline.charges.parting import parted
 from pipeline.charges.search import UNEXPLAINED, PriceSearch, Unit, Verdict
 from pipeline.charges.series import agreed
 from pipeline.money import TINY, quantize, split
@@ -34,6 +35,7 @@ def itemise(
             _settle_beside(line)
     usage = [line for bill in found for line in _usage(bill)]
     groups, rest = matched(usage, cells) if found and any(bill.is_bill for bill in found) else ([], [])
+    groups = parted(groups)
     rest = taken_for(groups, rest)
     for group in groups:
         _settle(group, search)
@@ -47,14 +49,13 @@ def itemise(
 def units(group: Group) -> list[Unit]:
     """Return what a price is looked for together: lines that count tokens each alone, others all at once."""
     provider = group.lines[0].row["provider"]
+    days = {cell.day for cell in group.cells}
+    over = frozenset(day for day in days if day is not None) if None not in days else frozenset()
     is_counted = all(line.rate is not None and line.quantity is not None for line in group.lines)
-    if not is_counted:
-        return (
-            [Unit(provider, group.lines, group.cells)] if group.cells else [Unit(provider, group.lines, ())]
-        )
-    if len(group.lines) == 1 and not group.lines[0].parts["quantity"] and group.cells:
-        return [Unit(provider, group.lines, group.cells)]
-    return [Unit(provider, [line], [_as_billed(line, group)]) for line in group.lines]
+    is_whole = len(group.lines) == 1 and not group.lines[0].parts["quantity"]
+    if not is_counted or (is_whole and group.cells):
+        return [Unit(provider, group.lines, group.cells, over, group.is_run)]
+    return [Unit(provider, [line], [_as_billed(line, group)], over, group.is_run) for line in group.lines]
 
 
 def _as_billed(line: Line, group: Group) -> Cell:

@@ -22,6 +22,8 @@ class Group:
 
     lines: list[Line] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
+    is_run: bool = False
+    """Whether the lines are for one run of days beside others: then one price holds on all of them."""
 
     @property
     def expected(self) -> Decimal:

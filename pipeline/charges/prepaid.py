@@ -38,7 +38,8 @@ def prepaid(earlier: pl.DataFrame, tieout: pl.DataFrame, arrivals: Arrivals) -> 
         grant = row["grant_id"] or row["invoice_id"]
         own = balances[account]
         own[grant] = own.get(grant, ZERO) + usd
-        rows.append((month, *account, grant, entry, usd, own[grant], f"invoice {row['invoice_id']}"))
+        invoice_id = row["invoice_id"]
+        rows.append((month, *account, grant, entry, invoice_id, usd, own[grant], f"invoice {invoice_id}"))
     awaited = tieout.filter(pl.col("invoice_id").is_null() & (pl.col("component") == "billed"))
     for provider, account, usd in awaited.sort("provider", "account")["provider", "account", "usd"].rows():
         grants = balances.get((provider, account))
@@ -58,15 +59,16 @@ def _entries(arrivals: Arrivals) -> Iterator[tuple[str, dict[str, Any], Decimal]
     )
     bought = current.filter(issued & (pl.col("category") == "prepayment"))
     for row in bought.sort(place).iter_rows(named=True):
-        if (usd := _dollars(row, settings, month)) is not None:
+        if (usd := booked_usd(row, settings, month)) is not None:
             yield "granted", row, usd
     is_draw = pl.col("grant_id").is_not_null() & (pl.col("category") == "credit")
     for row in current.filter(starts & is_draw).sort(place).iter_rows(named=True):
-        if (usd := _dollars(row, settings, month)) is not None:
+        if (usd := booked_usd(row, settings, month)) is not None:
             yield "drawn", row, usd
 
 
-def _dollars(row: dict[str, Any], settings: Settings, month: Month) -> Decimal | None:
+def booked_usd(row: dict[str, Any], settings: Settings, month: Month) -> Decimal | None:
+    """Return what a row of raw.invoice is worth in the books; null where nobody states a rate."""
     if row["currency"] == "USD":
         return Decimal(row["amount"])
     booked = exchange_rate(settings.exchange_rates, row["currency"], row["issued_on"], month)
@@ -74,7 +76,7 @@ def _dollars(row: dict[str, Any], settings: Settings, month: Month) -> Decimal |
     return None if rate is None else quantize(row["amount"] * rate)
 
 
-def _draw(grants: dict[str, Decimal], usd: Decimal) -> Iterator[tuple[str, str, Decimal, Decimal, str]]:
+def _draw(grants: dict[str, Decimal], usd: Decimal) -> Iterator[tuple[str, str, None, Decimal, Decimal, str]]:
     """Draw an amount from grants in their order."""
     words = "usage of the month that no invoice charges for"
     rest = usd
@@ -83,8 +85,8 @@ def _draw(grants: dict[str, Decimal], usd: Decimal) -> Iterator[tuple[str, str, 
         if part > 0:
             grants[grant] -= part
             rest -= part
-            yield grant, "drawn", -part, grants[grant], words
+            yield grant, "drawn", None, -part, grants[grant], words
     if rest > 0:
         last = next(reversed(grants))
         grants[last] -= rest
-        yield last, "overdrawn", -rest, grants[last], words
+        yield last, "overdrawn", None, -rest, grants[last], words

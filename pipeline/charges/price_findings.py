@@ -73,5 +73,9 @@ def _found(month: str, row: dict[str, Any]) -> list[pl.DataFrame]:
     )
     severity = "note" if effect in _NOTES else "warning"
     code = "unexplained_price" if is_open else f"price_{effect}"
-    more_columns = {"provider": row["provider"], "account": row["account"], "usd": row["usd"]}
+    about = (row["invoice_id"], row["model"], row["service_tier"], row["token_kind"], row["reason"])
+    more_columns = {
+        **{name: row[name] for name in ("provider", "account", "usd")},
+        "subject": " ".join(word for word in about if word),
+    }
     return [finding(month, code, severity, message, advice, **more_columns)]

@@ -1,13 +1,14 @@
 """The search: which model, tier, kind, day or contract explains a price that is not the expected one?"""
 
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
 from pipeline.charges.alternatives import alternatives
 from pipeline.charges.line import DIGITS, ZERO, Cell, Line
 from pipeline.charges.matching import worth
-from pipeline.charges.tariffs import Tariffs
+from pipeline.charges.tariffs import Seller, Tariffs
 from pipeline.money import quantize
 from pipeline.period import Month
 
@@ -23,6 +24,27 @@ class Unit(NamedTuple):
     provider: str
     lines: Sequence[Line]
     parts: Sequence[Cell]
+    over: frozenset[date] = frozenset()
+    """Days whose metered tokens it is held against."""
+    is_run: bool = False
+    """Whether other lines stand beside it for the other days: then its price changes on no day of its own."""
+
+    @property
+    def account(self) -> str | None:
+        """Account that is billed."""
+        return self.lines[0].row.get("account")
+
+    @property
+    def tier(self) -> str | None:
+        """The service tier of all its tokens; null where they are of several, or none tells."""
+        tiers = {part.service_tier for part in self.parts}
+        return tiers.pop() if len(tiers) == 1 else None
+
+    @property
+    def days(self) -> frozenset[date]:
+        """The days that its lines tell, else those of its tokens; none where one of them has no day."""
+        told = {line.row["billed_on"] for line in self.lines}
+        return self.over if None in told else frozenset(told)
 
     @property
     def amount(self) -> Decimal:
@@ -82,9 +104,11 @@ class PriceSearch:
         """Return what explains the lines of a unit; `unexplained_price` where nothing or too much does."""
         hits, near = self.candidates(unit)
         if not unit.amount and any(part.tokens for part in unit.parts):
-            return Verdict(
-                "not_charged", ZERO, "the line carries tokens and no money", tuple(hits), tuple(near)
-            )
+            words = "the line carries tokens and no money"
+            if hits:
+                rivals = " and ".join(sorted({hit.effect for hit in hits}))
+                words += f", or less than it shows: rounded to nothing, {rivals} would look alike"
+            return Verdict("not_charged", ZERO, words, tuple(hits), tuple(near))
         return decide(unit, hits, near)
 
     def candidates(self, unit: Unit) -> tuple[list[Candidate], list[Candidate]]:
@@ -94,15 +118,25 @@ class PriceSearch:
         expected = worth(unit.parts)
         tried: dict[tuple[str, Decimal], Candidate] = {}
         models = list(self._models.get(unit.provider, ()))
-        for other in alternatives(self.tariffs, unit.provider, unit.parts, models, self.month):
+        last = self.month.next.first_day - timedelta(days=1)
+        seller = Seller(self.tariffs, unit.provider, unit.account, last)
+        for other in alternatives(seller, unit.parts, models, self.month, is_run=unit.is_run):
             usd = _worth_at(unit.parts, [other.rate(part) for part in unit.parts])
             if usd is not None and usd != expected:
                 made = Candidate(other.effect, other.words, other.distance, usd, unit.amount - usd)
                 tried.setdefault((other.effect, usd), made)
-        ranked = sorted(tried.values(), key=lambda c: (c.distance, abs(c.gap)))
+        ranked = _told_apart(sorted(tried.values(), key=lambda c: (c.distance, abs(c.gap))))
         hits = [candidate for candidate in ranked if abs(candidate.gap) <= unit.tolerance]
         rest = [candidate for candidate in ranked if abs(candidate.gap) > unit.tolerance]
         return hits, sorted(rest, key=lambda c: (abs(c.gap), c.distance))
+
+
+def _told_apart(ranked: Sequence[Candidate]) -> list[Candidate]:
+    """Leave out what makes the same amount as a nearer candidate: no bill could tell the two apart."""
+    nearest: dict[Decimal, int] = {}
+    for candidate in ranked:
+        nearest.setdefault(candidate.usd, candidate.distance)
+    return [candidate for candidate in ranked if candidate.distance == nearest[candidate.usd]]
 
 
 def decide(unit: Unit, hits: Sequence[Candidate], near: Sequence[Candidate]) -> Verdict:

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.charges.bills import dollars
 from pipeline.charges.line import ZERO
 from pipeline.findings import assemble, finding
 from pipeline.money import CENT, quantize
@@ -24,7 +25,8 @@ def tax_findings(month: str, billed: pl.DataFrame) -> pl.DataFrame:
     """Return a finding per invoice whose tax lines name one rate, and come to something else than it makes.
 
     `billed` is core.billed. The base is all that stands before the tax on the invoice: what was paid already
-    is taken off behind it. Rounding may be half a cent a line.
+    is taken off behind it. Rounding may be half a cent a line. Dollars are at the rate that the invoice
+    states, as in the component `tax`, else at that of the books.
     """
     lines = billed.filter((pl.col("origin") == "invoice") & pl.col("amount_usd").is_not_null())
     rows = lines.sort(*_PLACE, "line", "position").iter_rows(named=True)
@@ -50,8 +52,8 @@ def _found(month: str, lines: Sequence[dict[str, Any]]) -> Iterator[pl.DataFrame
         f"{invoice} adds {tax:,.2f} {currency} of tax at {percent.normalize():f} %. Of the lines before it, "
         f"{base:,.2f} {currency}, that is {right:,.2f}: it taxes {abs(tax - right):,.2f} {currency} {more}."
     )
-    worth = sum((line["amount_usd"] for line in taxes), ZERO) * (tax - right) / tax if tax else None
-    place = {"provider": one["provider"], "account": one["account"]}
+    worth = sum((dollars(line) for line in taxes), ZERO) * (tax - right) / tax if tax else None
+    place = {"provider": one["provider"], "account": one["account"], "subject": one["invoice_id"]}
     usd = None if worth is None else quantize(worth)
     yield finding(month, "tax_off_base", "warning", message, _ADVICE, **place, usd=usd)
 

@@ -24,7 +24,7 @@ _KEPT = "The last good state is kept."
 _OTHER = "or name another place as `parts` under [landing]"
 _TYPE = "application/vnd.apache.parquet"
 
-HELD_BYTES = 256 << 20
+HELD_BYTES = 96 << 20
 """So much of the parts of threads is held in memory at most."""
 
 

@@ -22,7 +22,10 @@ def quarantined(rejects: Iterable[Reject], source: str, uri: str, file_id: str) 
 
 
 class PartWriter:
-    """Gathers rows of one raw table and of raw.quarantine; writes a part when there are enough."""
+    """Gathers rows of one raw table and of raw.quarantine; writes a part when there are enough.
+
+    A part has no columns that are null in all its rows.
+    """
 
     def __init__(self, kind: str, place: Handover | Held, name: str) -> None:
         self._place = place
@@ -60,5 +63,6 @@ class PartWriter:
         waiting.clear()
         validate(table, rows)
         name = f"{self._name}.{len(self._parts):05}.parquet"
-        self._place.write(name, rows)
+        known = rows.select(column.name for column in rows if column.null_count() < rows.height)
+        self._place.write(name, known)
         self._parts.append(Part(table.name, name))

@@ -29,6 +29,7 @@ from pipeline.intake.manifest import (
 )
 from pipeline.intake.part_writer import quarantined
 from pipeline.intake.parts import Read
+from pipeline.intake.row_groups import filling
 from pipeline.landing_progress import Told
 from pipeline.provider import Reject
 from pipeline.settings import Settings
@@ -172,15 +173,16 @@ class Taking:
         self._make_room(item)
         self.manifest.remove()
         row, lines = dict(row), 0
-        for piece, found in self.ahead.results(item.source, item.file):
-            for part in found.parts:
-                rows = piece.place.taken(part.name, self.scratch)
-                count = self.warehouse.load(BY_NAME[part.table], _placed(rows, item.file_id, lines))
-                row["rows_quarantined" if part.table == QUARANTINE.name else "rows_kept"] += count
-            lines += found.lines
-            row["rows_read"] += found.read
-            row["format"] = found.format if found.format != "unknown" else row["format"]
-            self.tell.piece(item, piece.size_bytes)
+        with filling(self.warehouse, item) as add:
+            for piece, found in self.ahead.results(item.source, item.file):
+                for part in found.parts:
+                    rows = piece.place.taken(part.name, self.scratch)
+                    count = add(BY_NAME[part.table], _placed(rows, item.file_id, lines))
+                    row["rows_quarantined" if part.table == QUARANTINE.name else "rows_kept"] += count
+                lines += found.lines
+                row["rows_read"] += found.read
+                row["format"] = found.format if found.format != "unknown" else row["format"]
+                self.tell.piece(item, piece.size_bytes)
         _check_balance(row)
         self.manifest.put([row])
         return row
@@ -209,7 +211,7 @@ class Taking:
         counts: Counter[tuple[str, str]] = Counter()
         for part in parts:
             rows = group.place.taken(part.name, self.scratch)
-            self.warehouse.insert(BY_NAME[part.table], rows)
+            self.warehouse.load(BY_NAME[part.table], rows)
             for file_id, count in rows.group_by("file_id").len().rows():
                 counts[part.table, file_id] += count
         return counts

@@ -100,6 +100,7 @@ def unknown_currencies(billed: pl.DataFrame, month: Month) -> pl.DataFrame:
                 "[[exchange_rates]] with currency, usd, month or day, and source.",
                 provider=provider,
                 account=account,
+                subject=currency,
             )
             for provider, account, currency, rows, amount in sums.rows()
         ]

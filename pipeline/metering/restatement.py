@@ -13,6 +13,7 @@ STEP = [*PLACE, "grouping", "bucket_start_at", "bucket_end_at"]
 ITEMISATIONS = ("cur", "focus")
 """First words of the groupings of itemised bills."""
 
+_INVOICE = ["provider", "account", "invoice_id"]
 _DAY = [*PLACE, "billing_day"]
 _SERIES = [*_DAY, "grouping", "width"]
 
@@ -128,12 +129,10 @@ def latest_invoices(invoices: pl.DataFrame, files: pl.DataFrame) -> Latest:
 
     A voided invoice is left out: it charges nothing.
     """
-    order = pull_order(files, invoices.group_by("file_id").agg(reach=pl.col("period_end_on").max()))
-    key = ["provider", "account", "invoice_id"]
-    ranked = invoices.join(order, on="file_id", how="left")
+    ranked = _ranked(invoices, files)
     is_last = pl.col("pull") == pl.col("pull").max()
     changed = (
-        ranked.group_by(key)
+        ranked.group_by(_INVOICE)
         .agg(
             pl.col("period_start_on").filter(is_last).min(),
             before=pl.col("total").filter(~is_last).sort_by(pl.col("pull").filter(~is_last)).last(),
@@ -141,8 +140,18 @@ def latest_invoices(invoices: pl.DataFrame, files: pl.DataFrame) -> Latest:
         )
         .filter(pl.col("after") != pl.col("before"))
     )
-    kept = ranked.filter(pl.col("pull") == pl.col("pull").max().over(key)).drop("pull")
-    return Latest(kept.filter(~is_voided()), changed.sort(key))
+    return Latest(newest_invoices(invoices, files).filter(~is_voided()), changed.sort(_INVOICE))
+
+
+def newest_invoices(invoices: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
+    """Return each invoice from its latest file, voided ones too."""
+    ranked = _ranked(invoices, files)
+    return ranked.filter(pl.col("pull") == pl.col("pull").max().over(_INVOICE)).drop("pull")
+
+
+def _ranked(invoices: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
+    order = pull_order(files, invoices.group_by("file_id").agg(reach=pl.col("period_end_on").max()))
+    return invoices.join(order, on="file_id", how="left")
 
 
 def is_voided() -> pl.Expr:

@@ -7,10 +7,15 @@ from pipeline.metering.restatement import has
 from pipeline.period import Month
 from pipeline.settings import Settings
 from pipeline.team_settings import Scope
+from pipeline.tokens import TOTAL
 
 
 def untold_scopes(rows: pl.DataFrame, settings: Settings, month: Month) -> pl.DataFrame:
-    """Return a finding per scope and account whose export has days that are not grouped by its keys."""
+    """Return a finding per scope and account whose export has days that are not grouped by its keys.
+
+    Steps without any usage say nothing of how a pull was grouped: a pull without results has only such.
+    """
+    is_used = (TOTAL > 0) | (pl.col("request_count").fill_null(0) > 0)
     parts = []
     for rule in settings.scopes:
         words = _words(rule)
@@ -20,7 +25,7 @@ def untold_scopes(rows: pl.DataFrame, settings: Settings, month: Month) -> pl.Da
         if rule.account is not None:
             place &= pl.col("account") == rule.account
         untold = (
-            rows.filter(place & ~has(*words))
+            rows.filter(place & ~has(*words) & is_used)
             .group_by("provider", "account")
             .agg(days=pl.col("billing_day").n_unique(), first=pl.col("billing_day").min())
             .sort("provider", "account")

@@ -68,6 +68,7 @@ PROVIDER = Provider(
         "azure_openai",
     ),
     prices_id="azure",
+    seller="Microsoft",
     issuers=("microsoft", "microsoft azure", "azure"),
     services=("azure openai", "azure openai service", "foundry models"),
     shared_services=("cognitive services", "azure ai services", "foundry tools", "azure ai foundry"),

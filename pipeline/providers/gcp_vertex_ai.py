@@ -20,6 +20,7 @@ PROVIDER = Provider(
     tiers={"on_demand": "standard", "default": "standard"},
     billing_timezone="America/Los_Angeles",  # Cloud Billing dates usage in US Pacific time
     prices_id="google",
+    seller="Google Cloud",
     issuers=("google cloud", "google", "google cloud platform", "gcp"),
     services=(),
     shared_services=("vertex ai", "cloud vertex ai"),

@@ -39,6 +39,11 @@ TIER_FACTORS = {"standard": Decimal(1), "flex": Decimal("0.5"), "batch": Decimal
                 "priority": Decimal("1.75")}  # fmt: skip
 """Flex and batch cost half, priority more (the price pages of OpenAI)."""
 
+_UNREDUCED = {
+    ("gpt-4.1-2025-04-14", "batch", "cache_read"), ("gpt-4.1-mini-2025-04-14", "batch", "cache_read"),
+}  # fmt: skip
+"""What a tier does not make cheaper: OpenAI's list of batch prices has none for cached input of GPT-4.1."""
+
 SEARCH_PRICE = Decimal("0.01")
 """USD for one web search, at both OpenAI and Anthropic: 10 USD a thousand."""
 
@@ -97,9 +102,14 @@ class Bill:
         return sums
 
 
+def list_price(model: str, tier: str, kind: str) -> Decimal:
+    """Return USD per million tokens of a model in a tier."""
+    return PRICES[model][kind] * (Decimal(1) if (model, tier, kind) in _UNREDUCED else TIER_FACTORS[tier])
+
+
 def price(meter: Meter, kind: str) -> Decimal:
     """Return USD for one token."""
-    return PRICES[meter.model][kind] * TIER_FACTORS[meter.tier] / 1_000_000
+    return list_price(meter.model, meter.tier, kind) / 1_000_000
 
 
 def booked(call: Call, attempt: Attempt) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from pipeline.simulator.billing import PRICES, TIER_FACTORS
+from pipeline.simulator.billing import PRICES, list_price
 from pipeline.simulator.company import COMPANY, SERVICES
 from pipeline.simulator.invoices import EUR_IN_USD
 from pipeline.simulator.models import ACCOUNTS, GPT41, GPT51, MODELS
@@ -110,8 +110,8 @@ def _aliases() -> str:
 def _prices(model: str, tier: str) -> list[str]:
     return [
         f'\n[[prices]]\nprovider = "openai"\nmodel = "{model}"\ntoken_kind = "{kind}"\n'
-        f'usd_per_million = "{_plain(usd * TIER_FACTORS[tier])}"\nservice_tier = "{tier}"\n'
-        for kind, usd in PRICES[model].items()
+        f'usd_per_million = "{_plain(list_price(model, tier, kind))}"\nservice_tier = "{tier}"\n'
+        for kind in PRICES[model]
     ]
 
 

@@ -63,3 +63,15 @@ def test_what_is_told_is_in_dollars_of_the_books_and_of_each_invoice() -> None:
     other = [{**USAGE, "invoice_id": "B"}, beside("209", "tax", "VAT 19 %", invoice_id="B")]
     assert found(usage, tax, *other) == [Decimal("10.8")]
     assert found(beside("5", "cost"), beside("0", "tax", "VAT 19 %")) == [None]
+
+
+def test_dollars_are_at_the_rate_that_the_invoice_states() -> None:
+    """19 euros too much, 1.07 dollars each on the invoice and 1.08 in the books: the tie-out has the former."""
+    euros = {"currency": "EUR"}
+    stated, booked = Decimal("1.07"), Decimal("1.08")
+    rows = [
+        row | euros | {"stated_usd": row["amount"] * stated, "amount_usd": row["amount"] * booked}
+        for row in (USAGE, CREDIT, beside("209.00", "tax", "VAT 19 %"))
+    ]
+    assert found(*rows) == [19 * stated]
+    assert found(*(row | {"stated_usd": None} for row in rows)) == [19 * booked]

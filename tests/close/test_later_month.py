@@ -103,3 +103,12 @@ def test_open_items_are_carried_with_their_age_until_their_month_has_them_no_mor
         page.count('<tr><th scope="row">October 2026</th><td class="n">61</td>')
         == carried.filter(first_month="2026-10").height
     )
+
+
+def test_the_next_month_is_compared_with_the_locked_one(folder: Path) -> None:
+    close(folder, NOVEMBER)
+
+    found = pl.read_parquet(folder / "output" / "2026-11" / "variance.parquet")
+    locked = pl.read_parquet(folder / "output" / "2026-10" / "bridge.parquet")
+    assert set(found["prior_month"]) == {"2026-10"}
+    assert found["prior_usd"].sum() == locked["usd"].sum() > 0

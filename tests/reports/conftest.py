@@ -135,6 +135,66 @@ def anatomy_rows() -> Rows:
     return [{"month": MONTH, "service": "s", **owner, **dict(zip(names, row, strict=True))} for row in rows]
 
 
+def variance_rows() -> Rows:
+    """Two teams in cents that do not fall evenly; a model is new, one is gone, one lost its price."""
+    place = {
+        "provider": "openai",
+        "account": "org-acme",
+        "service_tier": "standard",
+        "prior_month": "2026-09",
+    }
+    tokens = {"prior_tokens": 10, "tokens": 10, "prior_unpriced_tokens": 0, "unpriced_tokens": 0}
+    names = ("team", "model", "line", "prior_usd", "price_usd", "cache_hit_usd", "mix_usd", "volume_usd",
+             "unpriced_usd", "usd")  # fmt: skip
+    rows = [
+        ("payments", "m1", "both", "100.004", "1.003", "-2.004", "0.502", "10.001", "0", "109.506"),
+        ("payments", "m2", "new", "0", "0", "0", "0", "20.003", "0", "20.003"),
+        ("search", "m1", "both", "50.005", "0", "0", "-0.5", "-10.005", "-0.333", "39.167"),
+        ("search", "m3", "gone", "5.001", "0", "0", "0", "-5.001", "0", "0"),
+    ]
+    return [{**place, **tokens, **dict(zip(names, row, strict=True))} for row in rows]
+
+
+def budget_rows() -> Rows:
+    names = ("team", "budget_usd", "billed_usd", "awaited_usd", "allocated_usd", "projected_usd", "left_usd",
+             "over_usd", "days_elapsed")  # fmt: skip
+    rows = [
+        ("payments", "4000", "4212.82", "0", "4212.82", "5441.56", "-212.82", "1441.56", 24),
+        ("search", "800", "584.20", "20", "604.20", "780.43", "195.80", "-19.57", 24),
+        ("assistants", "7000", "6870.54", "0", "6870.54", "8874.45", "129.46", "1874.45", 24),
+    ]
+    days = {"days_in_month": 31, "awaited_unpriced_tokens": 0}
+    return [{**days, **dict(zip(names, row, strict=True))} for row in rows]
+
+
+def unit_rows() -> Rows:
+    names = ("unit", "level", "team", "feature", "count", "priced_count", "usd", "usd_mean", "usd_p50", "usd_p95",
+             "usd_p99", "usd_max")  # fmt: skip
+    rows = [
+        ("call", "all", "all", "all", 1057, 1040, "100.01", "0.0961634615", "0.05", "0.9", "1.5", "12.345"),
+        ("task", "all", "all", "all", 50, 50, "75", "1.5", "1", "4", "5", "6"),
+        ("resolved_task", "all", "all", "all", 30, 30, "60", "2", "2", "4", "5", "6"),
+        ("call", "team", "payments", "all", 1000, 1000, "80.007", "0.080007", "0.04", "0.8", "1.2", "12.345"),
+        ("feature", "feature", "payments", "refund", 9, 9, "9", "1", "1", "1", "1", "1"),
+        ("call", "team", "search", "all", 57, 0, None, None, None, None, None, None),
+    ]
+    fixed = {"model": "all", "unrecorded_count": 10, "unpriced_count": 7, "calls": 1, "tokens": 9, "tokens_p50": 4,
+             "tokens_p95": 70_000, "tokens_p99": 70_000, "tokens_max": 70_000}  # fmt: skip
+    return [{**fixed, **dict(zip(names, row, strict=True))} for row in rows]
+
+
+def costliest_rows() -> Rows:
+    fixed = {"team": "payments", "service": "s", "model": "m", "workload": "serving", "unpriced_tokens": 0}
+    call = {**fixed, "unit": "call", "calls": 1, "tokens": 90_000}
+    calls = [
+        {**call, "rank": i, "trace_id": f"{i:032x}", "span_id": f"{i:016x}", "usd": Decimal(13 - i)}
+        for i in range(1, 13)
+    ]
+    trace = {**fixed, "unit": "trace", "rank": 1, "trace_id": f"{1:032x}", "model": None, "workload": None}
+    unknown = {**trace, "team": "search", "calls": 2, "tokens": 7, "unpriced_tokens": 7, "usd": None}
+    return [*calls, {**trace, "calls": 40, "tokens": 95_000, "usd": Decimal("12.5")}, unknown]
+
+
 def quarantine_rows() -> Rows:
     not_json, negative = parse("quarantine", source="traces", uri="traces/a.jsonl", file_id="aa")
     return [{**row, "line": 100 + i} for i, row in enumerate([not_json] * 20 + [negative] * 3)]
@@ -156,6 +216,11 @@ def make_month() -> Callable[..., dict[str, pl.DataFrame]]:
             "recon.tieout": parse("tieout"),
             "recon.evidence": evidence_rows(),
             "recon.anatomy": anatomy_rows(),
+            "recon.allocation": [],
+            "recon.variance": variance_rows(),
+            "recon.budget": budget_rows(),
+            "recon.unit_cost": unit_rows(),
+            "recon.costliest": costliest_rows(),
             "recon.finding": [{**row, "team": row["team"] or ""} for row in parse("finding", account="")],
             "recon.unmetered": parse("unmetered", scope="unknown", service_tier="all"),
             "recon.expected_rate": parse("expected_rate", service_tier="standard"),
@@ -169,7 +234,7 @@ def make_month() -> Callable[..., dict[str, pl.DataFrame]]:
             "raw.quarantine": quarantine_rows(),
         }
         rows.update({name.replace("__", "."): value for name, value in replaced.items()})
-        return {name: table(name, each) for name, each in rows.items()}
+        return {name: table(name, [{"month": MONTH, **row} for row in each]) for name, each in rows.items()}
 
     return make
 

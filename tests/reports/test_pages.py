@@ -174,7 +174,7 @@ def test_the_method_names_prices_close_and_version(make_month, render, read) -> 
     text = read(render(make_month())["teams/payments.html"]).text
     assert "1 rate from genai-prices 0.2.3; 1 rate unknown: not in genai-prices 0.2.3." in text
     assert "c7f41a90be22d3a1" in text
-    assert "in proportion to metered cost" in text
+    assert "by the methods of the allocation" in text
 
 
 def test_a_team_sees_its_own_findings_and_no_other_team(make_month, render, read) -> None:

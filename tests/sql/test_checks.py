@@ -12,6 +12,7 @@ import pytest
 from pipeline.warehouse import Warehouse
 from schemas.tables import BY_NAME
 from schemas.types import COMPONENTS
+from tests.sql.test_ledger_checks import plant_unposted
 
 MONTH = "2026-10"
 CHECKS = sorted(
@@ -52,6 +53,9 @@ def plant(warehouse: Warehouse) -> Plant:
         "cache_breakdown": "full",
         "agent_level": "none",
         "workload": "serving",
+        "view": "executing",
+        "pool": "usage",
+        "method": "direct",
         "has_http_spans": False,
         "is_pool": False,
         "reason": "r",
@@ -158,10 +162,61 @@ def test_teams_that_are_billed_a_cent_more_than_the_invoices_are_named(
     plant("recon.tieout", [{"component": "billed", "usd": Decimal("10.00")}])
     plant("recon.tieout", [{"component": "tax", "usd": Decimal("1.00")}])
     plant("report.team", [{"billed_usd": Decimal("9.99")}])
-    assert bad(warehouse, "teams_add_up").height == 1
+    plant("recon.allocation", [{"usd": Decimal("9.99")}, {"usd": Decimal(5), "view": "initiating"}])
+    found = bad(warehouse, "teams_add_up")
+    assert found.rows() == [(None, Decimal("9.99"), Decimal(10))]
 
     plant("report.team", [{"team": "blue", "billed_usd": Decimal("0.01")}])
+    plant("recon.allocation", [{"team": "blue", "usd": Decimal("0.01")}])
     assert bad(warehouse, "teams_add_up").is_empty()
+
+
+def test_a_team_that_is_billed_something_else_than_its_allocation_is_named(
+    warehouse: Warehouse, plant: Plant
+) -> None:
+    plant("recon.tieout", [{"component": "billed", "usd": Decimal(10)}])
+    plant("report.team", [{"billed_usd": Decimal(4)}, {"team": "blue", "billed_usd": Decimal(6)}])
+    plant("recon.allocation", [{"usd": Decimal(6)}, {"team": "blue", "usd": Decimal(4)}])
+    assert bad(warehouse, "teams_add_up").rows() == [
+        ("blue", Decimal(6), Decimal(4)),
+        ("red", Decimal(4), Decimal(6)),
+    ]
+
+
+@pytest.mark.parametrize("invoice_id", ["A", None])
+def test_a_line_that_its_shares_do_not_add_up_to_is_named_in_each_view(
+    warehouse: Warehouse, plant: Plant, invoice_id: str | None
+) -> None:
+    place = {"invoice_id": invoice_id}
+    plant("recon.charge", [{**place, "billed_usd": Decimal("1.005")}])
+    plant("recon.charge", [{**place, "line_number": 2, "billed_usd": Decimal("0.005")}])
+    for view in ("executing", "initiating"):
+        plant("recon.allocation", [{**place, "view": view, "usd": Decimal("1.005")}])
+        plant("recon.allocation", [{**place, "view": view, "line_number": 2, "usd": Decimal("0.005")}])
+    assert bad(warehouse, "allocation_adds_up").is_empty()
+
+    plant("recon.allocation", [{**place, "view": "initiating", "team": "blue", "usd": Decimal("0.01")}])
+    plant("recon.charge", [{**place, "line_number": 3, "billed_usd": Decimal(7)}])
+    found = bad(warehouse, "allocation_adds_up").drop("provider", "account", "invoice_id")
+    assert found.rows() == [
+        ("executing", 3, None, Decimal(0), Decimal(7)),
+        ("initiating", 1, None, Decimal("1.015"), Decimal("1.005")),
+        ("initiating", 3, None, Decimal(0), Decimal(7)),
+    ]
+
+
+def test_a_team_with_a_part_of_a_cent_on_a_bill_is_named(warehouse: Warehouse, plant: Plant) -> None:
+    for view in ("executing", "initiating"):
+        plant("recon.allocation", [{"view": view, "usd": Decimal("0.505")}])
+        plant("recon.allocation", [{"view": view, "team": "blue", "usd": Decimal("0.495")}])
+    plant("recon.charge", [{"billed_usd": Decimal(1)}])
+    found = bad(warehouse, "allocation_adds_up")
+    assert found.select("view", "line_number", "team", "shared_usd").rows() == [
+        ("executing", None, "blue", Decimal("0.495")),
+        ("executing", None, "red", Decimal("0.505")),
+        ("initiating", None, "blue", Decimal("0.495")),
+        ("initiating", None, "red", Decimal("0.505")),
+    ]
 
 
 def test_components_that_miss_the_billed_by_a_cent_are_named(warehouse: Warehouse, plant: Plant) -> None:
@@ -271,6 +326,39 @@ def test_a_price_that_its_effects_do_not_add_up_to_is_named(warehouse: Warehouse
     ]
 
 
+def test_a_line_whose_effects_miss_its_cost_is_named(warehouse: Warehouse, plant: Plant) -> None:
+    plant("recon.bridge", [{"step": "traced", "tokens": 9, "usd": Decimal(3)}])
+    line = {"line": "both", "prior_month": "2026-09", "tokens": 9, "usd": Decimal(3), "prior_usd": Decimal(5)}
+    plant("recon.variance", [{**line, "mix_usd": Decimal("-2.5"), "volume_usd": Decimal("0.5")}])
+    assert bad(warehouse, "variance_adds_up").is_empty()
+
+    plant("recon.bridge", [{"step": "traced", "model": "n", "tokens": 9, "usd": Decimal(3)}])
+    plant("recon.variance", [{**line, "model": "n", "price_usd": Decimal("-1.999999999999")}])
+    found = bad(warehouse, "variance_adds_up")
+    assert found.select("model", "variance_usd", "moved_usd").rows() == [
+        ("n", Decimal(3), Decimal("3.000000000001"))
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tokens": 8},
+        {"usd": Decimal(4)},
+        {"team": "blue"},
+        {"prior_usd": Decimal(0)},
+        {"volume_usd": Decimal(1)},
+        {"line": "new"},
+    ],
+)
+def test_a_line_that_is_not_the_bridges_or_is_compared_with_no_month_is_named(
+    warehouse: Warehouse, plant: Plant, wrong: dict[str, Any]
+) -> None:
+    plant("recon.bridge", [{"step": "traced", "tokens": 9, "usd": Decimal(3)}])
+    plant("recon.variance", [{"line": "no_prior", "tokens": 9, "usd": Decimal(3), **wrong}])
+    assert not bad(warehouse, "variance_adds_up").is_empty()
+
+
 @pytest.mark.parametrize("check", [name for name in CHECKS if name != "nothing_is_lost"])
 def test_other_months_are_not_looked_at(warehouse: Warehouse, plant: Plant, check: str) -> None:
     plant("recon.bridge", [{"step": "traced", "tokens": 5}])
@@ -279,5 +367,6 @@ def test_other_months_are_not_looked_at(warehouse: Warehouse, plant: Plant, chec
     plant("recon.anatomy", [{"tokens": 3}])
     plant("recon.tieout", [{"component": "billed", "usd": Decimal(3)}])
     plant("recon.charge", [{"billed_usd": Decimal(3), "fee_usd": Decimal(2), "price_usd": Decimal(1)}])
+    plant_unposted(warehouse)
     assert not bad(warehouse, check).is_empty()
     assert bad(warehouse, check, "2026-09").is_empty()

@@ -7,7 +7,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from pipeline.anatomy import anatomy
+from pipeline.anatomy import anatomy, with_workloads
 from pipeline.contract_settings import Price
 from pipeline.period import Month
 from pipeline.pricing import RateCard
@@ -58,7 +58,7 @@ def frame(*rows: dict[str, object]) -> pl.DataFrame:
 
 def build(calls: pl.DataFrame, settings: Settings | None = None) -> pl.DataFrame:
     settings = settings or Settings(prices=PRICES)
-    found = anatomy(calls, Month(2026, 10), settings, RateCard(settings, PROVIDERS))
+    found = anatomy(with_workloads(calls, settings), Month(2026, 10), RateCard(settings, PROVIDERS))
     Anatomy.validate(found)
     return found
 

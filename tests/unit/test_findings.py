@@ -128,5 +128,6 @@ def test_unexplained_tokens_without_a_price_are_found_though_nothing_is_metered(
     """
     rows = find.unpriced(MONTH, table(text, BRIDGE, **CELL))
     assert rows["message"].to_list() == [
-        "0 metered tokens of model 'x' have no known price; 100 tokens of it are unexplained, in no dollars."
+        "0 metered tokens of model 'x' in openai account 'acme' have no known price; "
+        "100 tokens of it are unexplained, in no dollars."
     ]

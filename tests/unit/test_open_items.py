@@ -5,10 +5,12 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from pipeline.charges.price_findings import price_findings
 from pipeline.closing_settings import Closing
 from pipeline.findings import assemble, finding
-from pipeline.open_items import hindering, item_class, open_items, subject
+from pipeline.open_items import hindering, item_class, open_items
 from pipeline.period import Month
+from pipeline.subjects import subject
 from schemas.tables import BY_NAME
 
 TABLE = BY_NAME["report.open_item"]
@@ -47,6 +49,31 @@ def test_an_item_keeps_its_id_when_its_amount_changes_and_ages_from_its_first_mo
         (92, "90+", False, 4000),
         (120, "90+", False, 5000),
     ]
+
+
+def effect(month: Month, kind: str, usd: str) -> dict[str, object]:
+    """A price effect of an invoice that comes every month."""
+    return {
+        "month": str(month), "provider": "openai", "account": "a", "invoice_id": "INV-7", "line_number": 1,
+        "model": "m-4.1", "service_tier": "standard", "token_kind": kind, "effect": "contract_not_applied",
+        "usd": Decimal(usd), "reason": "the list price",
+    }  # fmt: skip
+
+
+def test_price_findings_of_two_kinds_keep_their_ids_when_their_amounts_change_places() -> None:
+    """By their messages alone they would be told apart by the order of their amounts."""
+    charges = BY_NAME["recon.charge"].schema.to_frame()
+    ids = []
+    for month, input_usd, output_usd in zip(MONTHS, ("1.00", "900.00"), ("20.00", "3.00"), strict=False):
+        rows = [effect(month, "input_uncached", input_usd), effect(month, "output", output_usd)]
+        effects = pl.DataFrame(rows, schema=BY_NAME["recon.price_effect"].schema)
+        used = {"month": str(month), "provider": "openai", "account": "a", "invoice_id": "INV-7",
+                "line_number": 1, "category": "usage"}  # fmt: skip
+        told = pl.concat([charges, pl.DataFrame([used], schema=charges.schema)])
+        items = open_items(month, price_findings(str(month), told, effects), NONE, Closing())
+        ids.append({"output" in row["message"]: row["item_id"] for row in items.to_dicts()})
+    assert len(set(ids[0].values())) == 2
+    assert ids[0] == ids[1]
 
 
 def test_another_model_is_another_item() -> None:

@@ -29,7 +29,8 @@ def status(*codes: str) -> str:
     ("codes", "expected"),
     [
         ((), "complete"),
-        (("unpriced", "perhaps_alias"), "complete"),
+        (("perhaps_alias",), "complete"),
+        (("unpriced", "perhaps_alias"), "preliminary"),
         (("invoice_awaited",), "preliminary"),
         (("quarantine",), "incomplete"),
         (("incomplete_export",), "incomplete"),

@@ -32,6 +32,7 @@ PROVIDER = Provider(
     model_aliases=ALIASES,
     tiers={"default": "standard", "reserved": "standard"},
     prices_id="aws",
+    seller="AWS",
     issuers=("aws", "amazon web services", "amazon web services, inc.", "amazon"),
     services=("amazon bedrock", "amazon bedrock service", "*(amazon bedrock edition)"),
     shared_services=("*",),
