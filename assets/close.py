@@ -249,10 +249,10 @@ def _copied(config: Settings, folder: Path, files: tuple[str, ...], close_id: st
 
 def check_sources(config: Settings) -> list[Problem]:
     """Return what is wrong with configuration and sources; nothing is landed."""
-    return preflight.check(config, _landed_models(config), _closed_teams(config))
+    return preflight.check(config, landed_models(config), closed_teams(config))
 
 
-def _landed_models(config: Settings) -> pl.DataFrame | None:
+def landed_models(config: Settings) -> pl.DataFrame | None:
     """Return provider, account and model of what is metered and billed; null where nothing is landed yet.
 
     Without contracts nobody asks, and the warehouse is left alone.
@@ -263,7 +263,7 @@ def _landed_models(config: Settings) -> pl.DataFrame | None:
         return models(config, read_raw(warehouse))
 
 
-def _closed_teams(config: Settings) -> frozenset[str]:
+def closed_teams(config: Settings) -> frozenset[str]:
     """Return the teams and pools of all months closed so far; nobody asks without budgets."""
     if not config.budgets or not config.warehouse_file.exists():
         return frozenset()
