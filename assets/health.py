@@ -18,6 +18,7 @@ _DAY = timedelta(days=2)
 """What is landed at night is of the day before, and of the zones behind."""
 
 _TOLD = 5
+_PLACES = 50
 
 
 def watch_landing(config: Settings, now: datetime | None = None) -> tuple[CheckResult, ...]:
@@ -57,13 +58,11 @@ def _watched(
 
 
 def result(watch: Watch, alarms: list[Alarm]) -> CheckResult:
-    """Return what a watch says, the first alarms in words, and how many there are."""
-    more = f" And {len(alarms) - _TOLD:,} more." if len(alarms) > _TOLD else ""
-    told = " ".join(f"{alarm.message} {alarm.advice}" for alarm in alarms[:_TOLD])
-    metadata = {
-        "alarms": len(alarms),
-        **({"where": ", ".join(a.where for a in alarms[:50])} if alarms else {}),
-    }
-    return CheckResult(
-        watch.code, watch.table, not alarms, told + more if alarms else watch.sentence, metadata
-    )
+    """Return what a watch says: the first alarms, how many more there are, and then what to do, each once."""
+    if not alarms:
+        return CheckResult(watch.code, watch.table, True, watch.sentence, {"alarms": 0})
+    first = alarms[:_TOLD]
+    more = [f"And {len(alarms) - _TOLD:,} more."] if len(alarms) > _TOLD else []
+    lines = [*(alarm.message for alarm in first), *more, *dict.fromkeys(alarm.advice for alarm in first)]
+    metadata = {"alarms": len(alarms), "where": ", ".join(alarm.where for alarm in alarms[:_PLACES])}
+    return CheckResult(watch.code, watch.table, False, "\n".join(lines), metadata)

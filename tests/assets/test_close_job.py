@@ -42,7 +42,7 @@ def test_an_alarm_warns_with_what_to_do_and_stops_nothing(run_close, steps, watc
     assert "publish 2026-10" in steps.ran
     (failed,) = [check for check in result.get_asset_check_evaluations() if not check.passed]
     assert (failed.check_name, failed.severity.name, failed.blocking) == (watch.code, "WARN", False)
-    assert failed.description == "Source 'otel' is old. See whether it still runs."
+    assert failed.description == "Source 'otel' is old.\nSee whether it still runs."
     assert failed.metadata["where"].value == "otel"
 
 

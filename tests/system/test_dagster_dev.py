@@ -48,8 +48,16 @@ def test_a_month_is_closed_under_dagster_dev(server: Server, demo: Path) -> None
     assert published["published/index"][0]["partition"] == MONTH
 
 
-def test_dg_finds_the_graph_and_no_unfinished_feature_is_used(tmp_path) -> None:
-    command = [str(Path(sys.executable).with_name("dg")), "check", "defs"]
+@pytest.mark.parametrize(
+    ("words", "said_when_well"),
+    [
+        (("dg", "check", "defs"), "All definitions loaded successfully"),
+        (("dagster", "definitions", "validate", "-m", "assets.definitions"), "Validation successful"),
+    ],
+    ids=["dg", "dagster"],
+)
+def test_the_graph_is_sound_and_no_unfinished_feature_is_used(tmp_path, words, said_when_well) -> None:
+    command = [str(Path(sys.executable).with_name(words[0])), *words[1:]]
     environment = {**os.environ, "VIRTUAL_ENV": sys.prefix, "DAGSTER_HOME": str(tmp_path)}
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n", "utf-8")
 
@@ -65,5 +73,5 @@ def test_dg_finds_the_graph_and_no_unfinished_feature_is_used(tmp_path) -> None:
 
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
-    assert "All definitions loaded successfully" in said
+    assert said_when_well in said
     assert not any(word in said for word in ("BetaWarning", "PreviewWarning", "DeprecationWarning"))
