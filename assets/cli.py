@@ -16,6 +16,7 @@ from assets import close as steps
 from assets import closing, logs, trials
 from assets.close import Published
 from assets.explain import explain
+from assets.send import send
 from assets.status import status
 from pipeline.errors import ConfigError, TallystickError
 from pipeline.period import Month
@@ -137,6 +138,7 @@ def check(config: ConfigOption = _CONFIG) -> None:
 
 app.command()(closing.reopen)
 app.command()(closing.sign)
+app.command()(send)
 app.command()(trials.simulate)
 app.command()(trials.bench)
 

@@ -3,7 +3,7 @@
 import logging
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -38,8 +38,10 @@ from pipeline.schedule import invoices_of
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
 from reports.disputes import render_disputes
+from reports.mail import NOBODY, Letterhead
+from reports.month import open_month
 from reports.render import render_month
-from reports.view import CauseText, MaterialityText
+from reports.view import MaterialityText, cause_texts
 from reports.workbook import render_workbook
 from schemas.tables import BY_NAME, TABLES
 
@@ -283,9 +285,9 @@ def close_month(
     return publish(config, month)._replace(changes=done.changes, hinders=done.hinders)
 
 
-def _pages(config: Settings, tables: dict[str, pl.DataFrame]) -> dict[str, str | bytes]:
-    texts = [CauseText(cause.code, cause.title, cause.sentence, cause.advice) for cause in CAUSES]
+def _pages(config: Settings, tables: dict[str, pl.DataFrame]) -> Iterator[tuple[str, str | bytes]]:
     materiality = MaterialityText(config.materiality.usd, config.materiality.percent)
-    told = (tables, texts, config.company, materiality)
-    workbook = {"workbook.xlsx": render_workbook(*told)}
-    return {**render_month(*told), **render_disputes(tables, config.company), **workbook}
+    month, post = open_month(tables, cause_texts(CAUSES), config.company, materiality), config.delivery
+    yield from render_month(month, Letterhead(post.sender or NOBODY, post.reply_to, post.base_url))
+    yield from render_disputes(tables, config.company).items()
+    yield "workbook.xlsx", render_workbook(month)

@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets.jobs import JOBS
+from assets.mail import mail_assets
 from assets.month import month_assets
 from assets.raw import landing_assets, source_specs
 from assets.report import published_assets
@@ -27,6 +28,7 @@ def build_defs(
             landing_assets(steps),
             month_assets(steps.reconcile),
             published_assets(steps.publish),
+            mail_assets(steps.send),
         ],
         asset_checks=[landing_watches(steps.watch_landing), month_watches(steps.watch_month)],
         jobs=JOBS,

@@ -21,11 +21,11 @@ from pipeline.settings import Settings
 from reports import format as fmt
 from reports.bridge import SUMS
 from reports.reasons import reason
-from reports.view import CauseText, step_texts
+from reports.view import CauseText, cause_texts, step_texts
 from schemas.types import BASES, STEPS
 
 _out = Console(highlight=False, soft_wrap=True)
-_TEXTS = step_texts({c.code: CauseText(c.code, c.title, c.sentence, c.advice) for c in CAUSES})
+_TEXTS = step_texts({text.code: text for text in cause_texts(CAUSES)})
 _PLACE = ("provider", "account", "model", "service", "feature")
 
 

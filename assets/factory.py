@@ -19,7 +19,9 @@ _WAIT_SECONDS = 120
 
 GROUPS = {
     layer: f"{number}_{layer}"
-    for number, layer in enumerate(("source", "raw", "core", "recon", "report", "published"), start=1)
+    for number, layer in enumerate(
+        ("source", "raw", "core", "recon", "report", "published", "delivered"), start=1
+    )
 }
 """Layer -> group: the UI sorts groups by name, and numbers put them into the order in which they are read."""
 

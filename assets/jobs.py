@@ -18,4 +18,10 @@ CLOSE_MONTH = dg.define_asset_job(
     description="Land what is new, reconcile a month and publish it; what `tallystick close` does.",
 )
 
-JOBS = (LANDING, CLOSE_MONTH)
+CLOSE_AND_MAIL = dg.define_asset_job(
+    "close_and_mail_month",
+    selection=dg.AssetSelection.groups(*(GROUPS[layer] for layer in (*_CLOSED, "delivered"))),
+    description="Close a month and mail it, each version to each recipient once.",
+)
+
+JOBS = (LANDING, CLOSE_MONTH, CLOSE_AND_MAIL)

@@ -25,6 +25,7 @@ PAGE_READS = (
     "raw.quarantine",
     "core.unmapped",
     "recon.expected_rate",
+    "recon.rate",
     "recon.unmetered",
     "recon.bridge",
     "recon.tieout",

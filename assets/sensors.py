@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from assets.factory import key_of
-from assets.jobs import CLOSE_MONTH, LANDING
+from assets.jobs import CLOSE_AND_MAIL, CLOSE_MONTH, LANDING
 from assets.partitions import MONTHS
 from assets.raw import INVOICES, LATE_FILES
 from assets.resources import Configuration
@@ -75,17 +75,22 @@ def _told(instance: dg.DagsterInstance, table: str, label: str) -> dict[str, Any
     return dict(value.value) if isinstance(value, dg.JsonMetadataValue) else None  # type: ignore[arg-type]
 
 
-def _requests(months: dict[str, str], kind: str) -> Iterator[dg.RunRequest]:
+def _requests(months: dict[str, str], kind: str, job: str) -> Iterator[dg.RunRequest]:
     """Return a run for every month that is a partition; the same state of a month is asked for once."""
     for month, mark in months.items():
         if MONTHS.has_partition_key(month):
-            yield dg.RunRequest(run_key=f"{kind} {month} {mark}", partition_key=month, tags={CLOSE_TAG: kind})
+            yield dg.RunRequest(
+                job_name=job,
+                run_key=f"{kind} {month} {mark}",
+                partition_key=month,
+                tags={CLOSE_TAG: kind},
+            )
 
 
 def _invoice_close(status: dg.DefaultSensorStatus, clock: Callable[[], datetime]) -> dg.SensorDefinition:
     @dg.sensor(
         name="invoice_close",
-        job=CLOSE_MONTH,
+        jobs=[CLOSE_MONTH, CLOSE_AND_MAIL],
         minimum_interval_seconds=_SECONDS,
         default_status=status,
         description="Closes a month once more, a set number of days after the last of its invoices landed.",
@@ -97,8 +102,9 @@ def _invoice_close(status: dg.DefaultSensorStatus, clock: Callable[[], datetime]
         if landed is None:
             return dg.SkipReason("Nothing has landed yet.")
         now, settings = clock(), configuration.settings().schedule
+        job = (CLOSE_AND_MAIL if settings.mail else CLOSE_MONTH).name
         seen = schedule.note(schedule.read(context.cursor), landed, now)
-        asked = list(_requests(schedule.due(settings, seen, now), "final"))
+        asked = list(_requests(schedule.due(settings, seen, now), "final", job))
         return dg.SensorResult(run_requests=asked, cursor=schedule.written(seen))
 
     return _look
@@ -117,6 +123,6 @@ def _late_files(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
         if not late:
             return dg.SkipReason("No file has come late for a locked month.")
         months = {month: schedule.fingerprint(files) for month, files in late.items()}
-        return dg.SensorResult(run_requests=list(_requests(months, "comparison")))
+        return dg.SensorResult(run_requests=list(_requests(months, "comparison", CLOSE_MONTH.name)))
 
     return _look

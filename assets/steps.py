@@ -6,6 +6,7 @@ from typing import NamedTuple
 from assets import close, health
 from assets.close import Published, Reconciled
 from assets.laws import CheckResult
+from assets.send import Sending, send_month
 from pipeline.landing_progress import LandingSummary, Progress
 from pipeline.period import Month
 from pipeline.preflight import Problem
@@ -23,6 +24,8 @@ WatchLanding = Callable[[Settings], tuple[CheckResult, ...]]
 """Says what of the landed is not as it should be."""
 WatchMonth = Callable[[Settings, Month], tuple[CheckResult, ...]]
 """Says what of a month is not as it should be."""
+Send = Callable[[Settings, Month], Sending]
+"""Mails a published month, each version to each recipient once."""
 
 
 class Steps(NamedTuple):
@@ -34,8 +37,15 @@ class Steps(NamedTuple):
     publish: Publish
     watch_landing: WatchLanding
     watch_month: WatchMonth
+    send: Send
 
 
 STEPS = Steps(
-    close.check_sources, close.land, close.reconcile, close.publish, health.watch_landing, health.watch_month
+    close.check_sources,
+    close.land,
+    close.reconcile,
+    close.publish,
+    health.watch_landing,
+    health.watch_month,
+    send_month,
 )

@@ -116,6 +116,12 @@ class Cause:
     """The one thing to do about it."""
     claim: Callable[[Evidence], pl.DataFrame]
     """Evidence -> rows of CLAIM_SCHEMA. Sees no drift and no other cause's claims."""
+    first: str = ""
+    """Where to begin: `{place}` stands for the service, model or scope with most of its dollars."""
+    place: str = "service"
+    """Column of the bridge that `{place}` is taken from."""
+    is_avoidable: bool = False
+    """Whether its tokens need not be bought at all: only then does acting on it save money."""
 
 
 def claims(rows: pl.DataFrame) -> pl.DataFrame:

@@ -95,6 +95,19 @@ def intact(folder: Path, ledger: pl.DataFrame) -> tuple[str, ...] | None:
     return None
 
 
+def changed_files(folder: Path) -> tuple[str, ...]:
+    """Return the files of a locked month that are no longer as `closing.json` says; none of an open month."""
+    try:
+        facts = json.loads((folder / NAME).read_text("utf-8"))
+    except FileNotFoundError:
+        return ()
+    return tuple(
+        item["name"]
+        for item in facts["files"]
+        if not (folder / item["name"]).is_file() or _sha256(folder / item["name"]) != item["sha256"]
+    )
+
+
 def keep_versions(target: Path, fresh: Path, standing: Standing) -> tuple[str, ...]:
     """Copy earlier versions of a month into the folder that will replace it; return their files."""
     if (target / VERSIONS).is_dir():

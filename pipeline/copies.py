@@ -15,6 +15,7 @@ from pipeline.storage import write_object
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".csv": "text/csv; charset=utf-8",
+    ".eml": "message/rfc822",
     ".json": "application/json",
     ".parquet": "application/vnd.apache.parquet",
 }

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -38,15 +38,17 @@ def export_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> tuple[str
     return tuple(names)
 
 
-def write_files(files: Mapping[str, str | bytes], folder: Path) -> tuple[str, ...]:
-    """Write pages below the folder; return their names. A name that leaves the folder is refused."""
-    for name, content in sorted(files.items()):
-        path = (folder / name).resolve()
-        if not path.is_relative_to(folder.resolve()):
+def write_files(files: Iterable[tuple[str, str | bytes]], folder: Path) -> tuple[str, ...]:
+    """Write pages below the folder as they come; return their names. A name that leaves it is refused."""
+    names, root = [], folder.resolve()
+    for name, content in files:
+        path = (root / name).resolve()
+        if not path.is_relative_to(root):
             raise ValueError(f"page name {name!r} leaves the folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
-    return tuple(sorted(files))
+        names.append(name)
+    return tuple(sorted(names))
 
 
 def swap(fresh: Path, target: Path) -> None:

@@ -8,6 +8,7 @@ import polars as pl
 from pipeline.budget_checks import budget_problems, outcome_problems
 from pipeline.content import read_head
 from pipeline.contract_checks import contract_problems
+from pipeline.delivery_checks import delivery_problems
 from pipeline.errors import SourceError, StorageError
 from pipeline.formats import by_name, detect
 from pipeline.intake.file_rows import MAX_EXPORT_BYTES
@@ -48,6 +49,7 @@ def check(
         *_kinds(settings),
         *_words(settings),
         *(Problem(*told) for told in contract_problems(settings, landed)),
+        *(Problem(*told) for told in delivery_problems(settings)),
         *(Problem(*told) for told in budget_problems(settings, teams)),
         *(Problem(*told) for told in outcome_problems(settings)),
     ]

@@ -20,6 +20,7 @@ from pipeline.allocation_settings import Allocation, check_teams
 from pipeline.budget_settings import Budgets
 from pipeline.closing_settings import Closing
 from pipeline.contract_settings import Contracts, Price
+from pipeline.delivery_settings import Delivery
 from pipeline.errors import ConfigError
 from pipeline.exchange_settings import ExchangeRates
 from pipeline.health_settings import Health
@@ -105,6 +106,7 @@ class Settings(Section):
     closing: Closing = Closing()
     schedule: Schedule = Schedule()
     health: Health = Health()
+    delivery: Delivery = Delivery()
     allocation: Allocation = Allocation()
     budgets: Budgets = ()
     costliest: Costliest = Costliest()
@@ -166,6 +168,8 @@ class Secrets(BaseSettings):
 
     hash_key: SecretStr | None = None
     """Key with which personal ids of exports are hashed; without it a new one is drawn every time."""
+    smtp_password: SecretStr | None = None
+    """Of the user that delivery.smtp names."""
 
 
 def load(path: Path) -> Settings:

@@ -35,7 +35,7 @@ def _nearest(place: tuple[int | str, ...], settings: type[BaseModel]) -> str:
     for part in place[:-1]:
         if isinstance(part, str) and part in model.model_fields:
             model = _section(model.model_fields[part].annotation) or model
-    known = [name for name in model.model_fields if name != "root"]
+    known = [field.alias or name for name, field in model.model_fields.items() if name != "root"]
     close = difflib.get_close_matches(str(place[-1]), known, 1, 0.5)
     return f" Did you mean '{close[0]}'?" if close else f" Known keys here: {', '.join(known)}."
 

@@ -56,7 +56,7 @@ def close_id(
         "version": version("tallystick"),
         "price_list": list_card(),
         "settings": settings.model_dump(
-            mode="json", exclude={"root", "output", "sources", "s3", "schedule", "health"}
+            mode="json", exclude={"root", "output", "sources", "s3", "schedule", "health", "delivery"}
         ),
         "files": sorted(landed.rows()),
     }
@@ -100,6 +100,8 @@ def headline(company: str, month: Month, row: Mapping[str, Any], teams: pl.DataF
     who = f"{month.first_day:%B %Y}: {company}"
     if row["billed_usd"] is None:
         metered, rest = (Decimal(row[name]) for name in ("metered_tokens", "unexplained_tokens"))
+        if not metered and not rest:
+            return f"{who} has no bill and no metered tokens."
         return sentence(f"{who} has no bill yet; its meters count", metered, rest, lambda n: f"{n:,} tokens")
     billed, rest = Decimal(row["billed_usd"]), Decimal(teams["unexplained_usd"].sum())
     return sentence(f"{who} was billed", quantize(billed, CENT), quantize(rest, CENT))

@@ -16,6 +16,8 @@ class Step:
     text: str
     role: str
     """total, step, rest or invoice."""
+    more: str = ""
+    """What else appears on hover."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Bar:
     width: str
     height: str
     text_y: str
+    row_y: str
+    more: str
     connector: tuple[str, str, str] | None
     """x, y1 and y2 of the thin line from the bar before."""
     is_broken: bool
@@ -156,6 +160,8 @@ def _bar(step: Step, ends: tuple[Decimal, Decimal], i: int, layout: Layout, *, i
         width=_text(max(right - left, Decimal("1.5"))),
         height=str(layout.bar),
         text_y=_text(Decimal(top + 17 if layout.is_stacked else y + layout.bar - 4)),
+        row_y=str(top),
+        more=step.more,
         connector=None,
         is_broken=is_broken and step.role == "total",
     )

@@ -13,6 +13,10 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
+_CLASSES = {
+    "error_ours": "error of ours",
+    "error_provider": "error of the provider",
+}
 _KINDS = {
     "input_uncached": "input, not cached",
     "cache_read": "input, cache read",
@@ -49,6 +53,14 @@ def unit_usd(amount: Decimal) -> str:
         short = +amount
     digits = f"{abs(short):f}"
     return f"{MINUS if short < 0 else ''}${digits if len(digits) > 4 else f'{abs(short):.2f}'}"
+
+
+def small_usd(amount: Decimal | None) -> str:
+    """Return signed dollars to the cent, or in two digits where that would be nothing: `+$0.0042`."""
+    if not amount or _round(amount, Decimal("0.01")):
+        return signed_usd(amount)
+    with localcontext(prec=2, rounding=ROUND_HALF_EVEN):
+        return f"{MINUS if amount < 0 else '+'}${+abs(amount):f}"
 
 
 def exact_usd(amount: Decimal | None) -> str:
@@ -107,6 +119,28 @@ def signed_percent(part: Decimal | int, whole: Decimal | int) -> str:
     return f"+{text}" if part > 0 and whole else text
 
 
+def plain(number: Decimal) -> str:
+    """Return a number without needless zeros: `3` for `3.00`."""
+    return f"{number.normalize():f}"
+
+
+def width(part: Decimal | int, whole: Decimal | int) -> str:
+    """Return the size of a part in hundredths of the whole, for a bar of that width: `0.0` to `100.0`."""
+    with localcontext(prec=50):
+        size = abs(Decimal(part)) * 100 / abs(Decimal(whole))
+    return str(_round(min(size, Decimal(100)), Decimal("0.1")))
+
+
+def rate(number: float) -> str:
+    """Return a learned rate in three digits after the point."""
+    return f"{number:.3f}".replace("-", MINUS)
+
+
+def item_class(code: str) -> str:
+    """Return the class of an open item in words."""
+    return _CLASSES.get(code, code.replace("_", " "))
+
+
 def ratio(part: int, whole: int) -> str:
     """Return `1,204 of 1,250 (96.3 %)`; 100 % and 0 % only when they are exact."""
     if not whole:
@@ -142,9 +176,9 @@ def kind_name(kind: str) -> str:
 
 def label(text: str, length: int = 80) -> str:
     """Return a name from a file fit for a page: no control or direction characters, cut with an ellipsis."""
-    clean = "".join(
-        "\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Cs"} else c for c in text[: length + 1]
-    )
+    clean = text[: length + 1]
+    if not clean.isprintable():
+        clean = "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Cs"} else c for c in clean)
     return clean if len(clean) <= length else clean[: length - 1] + "…"
 
 

@@ -1,7 +1,6 @@
 """The index and the team pages, put together from the tables of one month."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,16 +11,21 @@ from reports import format as fmt
 from reports import story
 from reports.allocation import Allocation, allocation
 from reports.anatomy import Anatomy, anatomy
-from reports.bridge import team_bridge, whole_bridge
 from reports.charts import NARROW, WIDE, Step, Waterfall, waterfall
-from reports.closing import SignOff, sign_off
-from reports.quality import Quality, month_quality, team_quality
+from reports.closing import SignOff
+from reports.evidence import NOTHING, Proof
+from reports.items import Items, open_items
+from reports.month import Month, Own, open_month
+from reports.places import interval
+from reports.quality import Quality, team_quality
 from reports.rounding import ZERO, agree
-from reports.teams import TeamRow, team_rows, totals
-from reports.tieout import Grid, billed_by_provider, grid
+from reports.teams import TeamRow, totals
+from reports.tieout import Grid, billed_by_provider
 from reports.units import BudgetRow, Costly, Units, budgets, costliest, units
 from reports.variance import Change, change
-from reports.view import Breakdown, Bridge, CauseText, MaterialityText, shown, step_texts
+from reports.view import Breakdown, Bridge, Line, MaterialityText, shown
+
+__all__ = ["Month", "Page", "index_page", "month_causes", "open_month", "team_page"]
 
 MODELS = 12
 SERVICES = 15
@@ -61,52 +65,17 @@ class Page:
     costliest: tuple[Costly, ...]
     causes: list[story.Cause]
     quality: Quality
+    items: Items
+    materiality: MaterialityText
     close: dict[str, Any] | None
     sign_off: SignOff
     is_pool: bool
 
 
-@dataclass(frozen=True)
-class Month:
-    """What all pages of a month share."""
-
-    tables: Mapping[str, pl.DataFrame]
-    texts: dict[str, CauseText]
-    company: str
-    materiality: MaterialityText
-    close: dict[str, Any] | None
-    tieout: Grid
-    whole: Bridge
-    teams: list[TeamRow]
-
-    @property
-    def name(self) -> str:
-        """YYYY-MM, or words while nothing was closed."""
-        return str(self.close["month"]) if self.close else "This month"
-
-
-def open_month(
-    tables: Mapping[str, pl.DataFrame],
-    causes: Sequence[CauseText],
-    company: str,
-    materiality: MaterialityText,
-) -> Month:
-    """Return the figures that all pages of the month must agree on."""
-    close = next(tables["report.close"].sort("month").iter_rows(named=True), None)
-    texts = step_texts({cause.code: cause for cause in causes})
-    table = grid(tables["recon.tieout"])
-    gross = close["gross_drift_tokens"] if close else 0
-    whole = whole_bridge(tables["recon.bridge"], table, texts, gross)
-    teams = team_rows(tables["report.team"], tables["recon.bridge"], whole)
-    return Month(tables, texts, company, materiality, close, table, whole, teams)
-
-
 def index_page(month: Month) -> Page:
     """Return the page of the whole company."""
     bridge = month.tables["recon.bridge"]
-    metered = shown(month.whole.metered)
-    causes = story.month_causes(month.whole, month.tables["recon.evidence"], month.texts)
-    providers = parts.breakdown(bridge, ["provider"], metered, 1000)
+    providers = parts.breakdown(bridge, ["provider"], shown(month.whole.metered), 1000)
     return Page(
         title=f"{month.company}, {fmt.month_name(month.name)}",
         team=None,
@@ -120,36 +89,37 @@ def index_page(month: Month) -> Page:
         teams_total=totals(month.teams),
         allocation=allocation(month.tables["recon.allocation"], {row.name: row.slug for row in month.teams}),
         anatomy=anatomy(month.tables["recon.anatomy"]),
-        quality=month_quality(month.tables),
+        quality=month.quality,
+        items=open_items(month.tables["report.open_item"], None),
         is_pool=False,
         **_compared(month, None),
-        **_shared(month, month.whole, bridge, causes),
+        **_shared(month, month.whole, bridge, month_causes(month)),
     )
 
 
 def team_page(month: Month, row: TeamRow) -> Page:
     """Return the page of one team or pool."""
-    mine = pl.col("team") == row.name
-    bridge = month.tables["recon.bridge"].filter(mine)
-    own = team_bridge(bridge, row, month.whole, month.texts)
-    causes = story.month_causes(own, month.tables["recon.evidence"].filter(mine), month.texts)
+    own = month.owns[row.name]
+    proofs = own.evidence.by_step(story.EXAMPLES)
+    causes = [_of_team(month, own, line, proofs) for line in story.ordered(own.bridge)]
     return Page(
         title=f"{fmt.label(row.name)}, {fmt.month_name(month.name)}",
         team=row.name,
         path=f"teams/{row.slug}.html",
         root="../",
-        headline=story.headline(month.name, fmt.label(row.name), own),
-        warnings=story.warnings(month.close, own),
+        headline=story.headline(month.name, fmt.label(row.name), own.bridge),
+        warnings=story.warnings(month.close, own.bridge),
         providers=None,
-        services=parts.breakdown(bridge, ["service", "feature"], shown(own.metered), SERVICES),
+        services=parts.breakdown(own.rows, ["service", "feature"], shown(own.bridge.metered), SERVICES),
         teams=[],
         teams_total=None,
         allocation=allocation(month.tables["recon.allocation"], {}, row.name),
-        anatomy=anatomy(month.tables["recon.anatomy"].filter(mine)),
-        quality=team_quality(month.tables, row.name),
+        anatomy=anatomy(month.tables["recon.anatomy"].filter(pl.col("team") == row.name)),
+        quality=team_quality(month.quality, month.tables, row.name, own.rows),
+        items=open_items(month.tables["report.open_item"], row.name),
         is_pool=row.is_pool,
         **_compared(month, row.name),
-        **_shared(month, own, bridge, causes),
+        **_shared(month, own.bridge, own.rows, causes),
     )
 
 
@@ -170,7 +140,8 @@ def _shared(month: Month, own: Bridge, bridge: pl.DataFrame, causes: list[story.
         "models": parts.with_parts(models, bridge, keys, "token_kind"),
         "causes": causes,
         "close": month.close,
-        "sign_off": sign_off(month.tables),
+        "sign_off": month.sign_off,
+        "materiality": month.materiality,
     }
 
 
@@ -181,6 +152,39 @@ def _compared(month: Month, team: str | None) -> dict[str, Any]:
         "units": units(month.tables["recon.unit_cost"], team),
         "costliest": costliest(month.tables["recon.costliest"], team),
     }
+
+
+def month_causes(month: Month) -> list[story.Cause]:
+    """The causes of the index: the teams that have each, and where the largest of its places is."""
+    proofs = month.evidence.by_step(story.EXAMPLES)
+    holders: dict[str, list[story.Holder]] = {}
+    for own in month.owns.values():
+        for line in story.ordered(own.bridge):
+            held = story.Holder(own.row.name, own.cause_path(line.code), line, own.levers.get(line.code))
+            holders.setdefault(line.code, []).append(held)
+    return [
+        story.with_holders(_cause(month, line, None, month.whole, proofs), holders.get(line.code, []))
+        for line in story.ordered(month.whole)
+    ]
+
+
+def _of_team(month: Month, own: Own, line: Line, proofs: dict[str, Proof]) -> story.Cause:
+    cause = _cause(month, line, own.row.name, own.bridge, proofs)
+    return replace(cause, path=own.cause_path(line.code), lever=own.levers.get(line.code))
+
+
+def _cause(
+    month: Month, line: Line, team: str | None, bridge: Bridge, proofs: dict[str, Proof]
+) -> story.Cause:
+    proof = proofs.get(line.code, NOTHING)
+    return story.Cause(
+        line=line,
+        advice=month.texts[line.code].advice,
+        evidence=proof.rows,
+        evidence_more=proof.count - len(proof.rows),
+        interval=interval(line, month.intervals.get((line.code, team))),
+        is_material=month.materiality.is_reached_by(shown(line), shown(bridge.total)),
+    )
 
 
 def _steps(bridge: Bridge, *, in_tokens: bool) -> list[Step]:
@@ -203,6 +207,7 @@ def _steps(bridge: Bridge, *, in_tokens: bool) -> list[Step]:
             shown(line),
             (fmt.usd if line.role == "total" else fmt.signed_usd)(line.usd.shown),
             line.role,
+            "" if line.tokens is None else f", {fmt.integer(line.tokens)} tokens",
         )
         for line in lines
     ]

@@ -1,7 +1,7 @@
 """How far the figures can be trusted: what was read, set aside, not measured, not known and not priced."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -40,43 +40,42 @@ class Quality:
 
 def month_quality(tables: Mapping[str, pl.DataFrame]) -> Quality:
     """Return the quality of the month, for the index."""
-    return _quality(tables, tables["recon.unmetered"], tables["recon.finding"], tables["recon.bridge"])
-
-
-def team_quality(tables: Mapping[str, pl.DataFrame], team: str) -> Quality:
-    """Return what concerns one team: findings that name it or that are errors for all."""
-    is_shared_error = (pl.col("team") == "") & (pl.col("severity") == "error")
-    return _quality(
-        tables,
-        tables["recon.unmetered"].filter(pl.col("team") == team),
-        tables["recon.finding"].filter((pl.col("team") == team) | is_shared_error),
-        tables["recon.bridge"].filter(pl.col("team") == team),
-    )
-
-
-def _quality(
-    tables: Mapping[str, pl.DataFrame],
-    unmetered: pl.DataFrame,
-    findings: pl.DataFrame,
-    bridge: pl.DataFrame,
-) -> Quality:
-    quarantine = tables["raw.quarantine"]
+    quarantine, findings = tables["raw.quarantine"], tables["recon.finding"]
     reasons = _reasons(quarantine)
     return Quality(
         files=_files(tables["raw.file"]),
         duplicate_files=tables["raw.file"]["duplicate_of"].count(),
         reasons=_records(reasons),
         quarantine=_examples(quarantine, reasons),
-        unmetered=_unmetered(unmetered),
+        unmetered=_unmetered(tables["recon.unmetered"]),
         unmapped=_unmapped(tables["core.unmapped"]),
-        unpriced=_unpriced(bridge),
+        unpriced=_unpriced(tables["recon.bridge"]),
         findings=_findings(findings),
-        severities=_records(findings.group_by("severity").len("findings").sort(_RANK, "severity")),
+        severities=_severities(findings),
         origins=_origins(tables["recon.expected_rate"]),
     )
 
 
+def team_quality(
+    month: Quality, tables: Mapping[str, pl.DataFrame], team: str, bridge: pl.DataFrame
+) -> Quality:
+    """Return what concerns one team: findings that name it or that are errors for all."""
+    is_shared_error = (pl.col("team") == "") & (pl.col("severity") == "error")
+    findings = tables["recon.finding"].filter((pl.col("team") == team) | is_shared_error)
+    return replace(
+        month,
+        unmetered=_unmetered(tables["recon.unmetered"].filter(pl.col("team") == team)),
+        unpriced=_unpriced(bridge),
+        findings=_findings(findings),
+        severities=_severities(findings),
+    )
+
+
 _RANK = pl.col("severity").replace_strict({"error": 0, "warning": 1, "note": 2}, default=3)
+
+
+def _severities(findings: pl.DataFrame) -> Rows:
+    return _records(findings.group_by("severity").len("findings").sort(_RANK, "severity"))
 
 
 def _records(frame: pl.DataFrame) -> Rows:

@@ -1,17 +1,27 @@
 """The two-minute answer: the headline, what to do now, and what stands in the way of trusting it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-
-import polars as pl
 
 from pipeline.headline import sentence
 from reports import format as fmt
+from reports.places import Interval, Lever
 from reports.rounding import cents
-from reports.view import Bridge, CauseText, Line, MaterialityText, shown
+from reports.view import Bridge, Line, MaterialityText, shown
 
 EXAMPLES = 3
+HOLDERS = 6
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A team that has a part of a cause, and the page that tells of it."""
+
+    team: str
+    path: str
+    line: Line
+    lever: Lever | None
 
 
 @dataclass(frozen=True)
@@ -22,6 +32,15 @@ class Cause:
     advice: str
     evidence: list[dict[str, Any]]
     evidence_more: int
+    interval: Interval | None
+    """Ends of its dollars; null where they are exact or unknown."""
+    is_material: bool
+    path: str | None = None
+    """Its own page; null on the index."""
+    lever: Lever | None = None
+    holders: tuple[Holder, ...] = ()
+    """On the index: the teams that have it, most dollars first."""
+    more_holders: int = 0
 
 
 def headline(month: str, who: str, bridge: Bridge) -> str:
@@ -63,23 +82,28 @@ def main_cause(bridge: Bridge, causes: Sequence[Cause], materiality: Materiality
     return fit[0] if fit else None
 
 
-def month_causes(bridge: Bridge, evidence: pl.DataFrame, texts: Mapping[str, CauseText]) -> list[Cause]:
+def with_holders(cause: Cause, holders: Sequence[Holder]) -> Cause:
+    """Return a cause of the index with the teams that have it, and with the lever of its largest place."""
+    found = sorted(holders, key=lambda h: (-abs(shown(h.line)), -abs(h.line.tokens or 0), h.team))
+    levers = [
+        replace(held.lever, holds=f"{held.lever.holds} of {fmt.label(held.team)}")
+        for held in found
+        if held.lever
+    ]
+    return replace(
+        cause,
+        lever=max(levers, key=lambda lever: (lever.usd, lever.first), default=None),
+        holders=tuple(found[:HOLDERS]),
+        more_holders=max(0, len(found) - HOLDERS),
+    )
+
+
+def ordered(bridge: Bridge) -> list[Line]:
     """Return the causes that are not nothing, most dollars first, then most tokens."""
     rest = [bridge.unexplained] if bridge.unexplained.tokens or shown(bridge.unexplained) else []
-    lines = sorted(
+    return sorted(
         [*bridge.steps, *rest], key=lambda line: (-abs(shown(line)), -abs(line.tokens or 0), line.code)
     )
-    return [_cause(line, evidence.filter(pl.col("step") == line.code), texts[line.code]) for line in lines]
-
-
-def _cause(line: Line, evidence: pl.DataFrame, text: CauseText) -> Cause:
-    order = ["size_usd", "size", "trace_id", "span_id", "reason", "team"]
-    rows = (
-        evidence.with_columns(pl.col("usd").abs().alias("size_usd"), pl.col("tokens").abs().alias("size"))
-        .sort(order, descending=[True, True, *(False for _ in order[2:])], nulls_last=True)
-        .head(EXAMPLES)
-    )
-    return Cause(line, text.advice, list(rows.iter_rows(named=True)), evidence.height - rows.height)
 
 
 def warnings(close: Mapping[str, Any] | None, bridge: Bridge) -> list[str]:
@@ -96,12 +120,32 @@ def warnings(close: Mapping[str, Any] | None, bridge: Bridge) -> list[str]:
         found.append(
             "This month is preliminary: bills, exports or prices are still awaited, and figures will change."
         )
+    found += _one_sided(close, bridge)
     if bridge.metered.usd.is_partial or (bridge.metered.usd.shown is None and bridge.metered.tokens):
         found.append(
             "Some tokens have no known price. They are counted in tokens and left out of the dollars; "
             "see Data quality for the models."
         )
     return found
+
+
+def _one_sided(close: Mapping[str, Any] | None, bridge: Bridge) -> list[str]:
+    """What cannot be said because one side of the comparison is missing, or no cause has any part of it."""
+    if close is None:
+        return []
+    has_meter = close["metered_tokens"] or close["billed_usd"] is not None
+    if not has_meter and not close["span_count"]:
+        return ["Nothing of this month was read: no trace, no usage export and no bill."]
+    if not close["span_count"]:
+        return ["No trace of this month was read: whatever was billed could not be compared with any call."]
+    if not has_meter:
+        return [
+            "No usage export, request log or bill of this month was read: what the traces hold could not be "
+            "compared with anything."
+        ]
+    if bridge.unexplained.tokens and not bridge.steps:
+        return ["No cause was found for any of the drift: all of it is unexplained."]
+    return []
 
 
 def _set_aside(close: Mapping[str, Any]) -> str:

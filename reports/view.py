@@ -1,9 +1,10 @@
 """What a page shows, as values: the templates put these into words and compute nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from pipeline.cause import Cause
 from schemas.types import STEPS
 
 
@@ -15,6 +16,11 @@ class CauseText:
     title: str
     sentence: str
     advice: str
+    first: str = ""
+    """Where to begin; `{place}` stands for the service, model or scope with most of its dollars."""
+    place: str = "service"
+    is_avoidable: bool = False
+    """Whether acting on it saves money."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,8 @@ TITLES: Mapping[str, CauseText] = {
         "The rest, for which no evidence was found. It is never hidden in another step.",
         "Look for the models and services that hold most of it in the tables of this page, and check that "
         "all of their traces reached Tallystick.",
+        "Begin with {place}: it holds most of it.",
+        "model",
     ),
 }
 """Texts of the steps that are no causes."""
@@ -153,6 +161,22 @@ COMPONENTS: Mapping[str, tuple[str, str]] = {
     "billed": ("Billed", "What the bill says."),
 }
 """Title and sentence of the components of the tie-out."""
+
+
+def cause_texts(causes: Iterable[Cause]) -> list[CauseText]:
+    """Return what the report says about each cause."""
+    return [
+        CauseText(
+            cause.code,
+            cause.title,
+            cause.sentence,
+            cause.advice,
+            cause.first,
+            cause.place,
+            cause.is_avoidable,
+        )
+        for cause in causes
+    ]
 
 
 def step_texts(causes: Mapping[str, CauseText]) -> dict[str, CauseText]:

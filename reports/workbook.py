@@ -2,18 +2,16 @@
 
 import calendar
 import io
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import polars as pl
 from xlsxwriter import Workbook
 
 from reports import story
 from reports.book import figures, lists
 from reports.book.bridge_sheet import bridge_rows, write_bridge
-from reports.pages import Month, open_month
+from reports.month import Month
+from reports.pages import month_causes
 from reports.teams import totals
-from reports.view import CauseText, MaterialityText
 
 _OPTIONS = {
     "in_memory": True,
@@ -23,17 +21,11 @@ _OPTIONS = {
 }
 
 
-def render_workbook(
-    tables: Mapping[str, pl.DataFrame],
-    causes: Sequence[CauseText],
-    company: str,
-    materiality: MaterialityText,
-) -> bytes:
+def render_workbook(month: Month) -> bytes:
     """Return the .xlsx file of a month, with the figures of its pages; the same bytes for the same tables."""
-    month = open_month(tables, causes, company, materiality)
     target = io.BytesIO()
     with Workbook(target, _OPTIONS) as book:
-        book.set_properties({"title": f"{company}, {month.name}", "created": _made_at(month.name)})
+        book.set_properties({"title": f"{month.company}, {month.name}", "created": _made_at(month.name)})
         _write(book, month)
     return target.getvalue()
 
@@ -45,7 +37,7 @@ def _write(book: Workbook, month: Month) -> None:
     lists.write_notes(book, month.close, str(headline), story.warnings(month.close, month.whole))
     write_bridge(book, month.whole, rows, month.name)
     figures.write_tieout(book, month.tieout)
-    figures.write_causes(book, story.month_causes(month.whole, tables["recon.evidence"], month.texts))
+    figures.write_causes(book, month_causes(month))
     figures.write_causes_by_team(book, rows)
     figures.write_teams(book, month.teams, totals(month.teams))
     lists.write_evidence(book, tables["recon.evidence"])

@@ -150,5 +150,6 @@ CAUSE = Cause(
     sentence="The span does not say, or says too coarsely, which input was read from or written to the "
     "provider's cache; the kinds differ in price.",
     advice="Move to an instrumentation that writes cache reads and both cache-write lifetimes.",
+    first="Begin with {place}: give it an instrumentation that tells cached input apart.",
     claim=claim,
 )

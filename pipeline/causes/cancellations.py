@@ -43,5 +43,7 @@ CAUSE = Cause(
     "had done the work already, and billed it.",
     advice="Cancel at the provider and not only on the page, cap the length of answers, and record the "
     "usage of streams that end early.",
+    first="Begin with {place}: hand the cancel on to the provider, and cap the length of its answers.",
+    is_avoidable=True,
     claim=claim,
 )

@@ -57,5 +57,7 @@ CAUSE = Cause(
     "calls, or two instrumentations on one call.",
     advice="In your dashboards add up only the innermost span of each call, and switch off the second "
     "instrumentation of the services in the evidence.",
+    first="Begin with {place}: switch off its second instrumentation or exporter, or leave its "
+    "totals out of the sum.",
     claim=claim,
 )

@@ -37,5 +37,6 @@ CAUSE = Cause(
     sentence="The call finished and was billed, but its span carries no token counts.",
     advice='Ask for usage on streams (`stream_options={"include_usage": true}`), and end spans in a '
     "`finally` block, in the services listed in the evidence.",
+    first='Begin with {place}: set `stream_options={"include_usage": true}` on its streams.',
     claim=claim,
 )

@@ -139,5 +139,7 @@ CAUSE = Cause(
     "counts the visible answer alone.",
     advice="Move to an instrumentation that records reasoning tokens, and set the effort or the budget of "
     "thinking for what the task needs.",
+    first="Begin with {place}: record its reasoning tokens, which are inside output.",
+    place="model",
     claim=claim,
 )

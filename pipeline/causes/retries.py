@@ -46,5 +46,8 @@ CAUSE = Cause(
     "billed an attempt whose usage no span holds.",
     advice="Give timeouts more room than the slowest answers need, retry in one layer only, and trace HTTP "
     "requests so that attempts can be counted.",
+    first="Begin with {place}: give its client `max_retries=0` where a layer above it retries "
+    "already, and a timeout that its slowest answers keep.",
+    is_avoidable=True,
     claim=claim,
 )

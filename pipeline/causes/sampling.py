@@ -159,5 +159,6 @@ CAUSE = Cause(
     sentence="The service keeps the spans of some of its traces only; the provider billed all of its calls.",
     advice="Record usage outside the sampler, for example as a metric or a log line of each call, or keep "
     "every trace that has a model call.",
+    first="Begin with {place}: record its usage outside the sampler.",
     claim=claim,
 )

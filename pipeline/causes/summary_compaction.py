@@ -256,5 +256,8 @@ CAUSE = Cause(
     "once more, and the trace holds no usage of it.",
     advice="Send summary calls through the traced client and label them, and summarise with a cheaper model "
     "or later.",
+    first="Begin with {place}: let its conversations grow longer before they are summarised, or "
+    "give summaries to a cheaper model.",
+    is_avoidable=True,
     claim=claim,
 )

@@ -167,5 +167,6 @@ CAUSE = Cause(
     "otherwise and adds templates, tools and system prompts.",
     advice="Record the usage that the provider sends, on streams as well "
     '(`stream_options={"include_usage": true}`), and take local counts for limits only.',
+    first="Begin with {place}: record the counts that its provider sends, and not its own.",
     claim=claim,
 )

@@ -46,5 +46,7 @@ CAUSE = Cause(
     "traces.",
     advice="Find who owns the scope in the evidence and instrument it, or name its owner in the "
     "configuration.",
+    first="Begin with {place}: find who holds its keys.",
+    place="scope",
     claim=claim,
 )

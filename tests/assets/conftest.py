@@ -11,6 +11,8 @@ import pytest
 from assets import close, health, laws
 from assets import steps as functions
 from assets.definitions import build_defs
+from assets.send import Sending
+from pipeline.delivery import Outcome
 from pipeline.health import DAILY, MONTHLY
 from pipeline.landing import LandingSummary, Progress
 from pipeline.landing_progress import KindState
@@ -28,6 +30,7 @@ class Steps:
     broken: str = ""
     alarm: str = ""
     usage_state: str = "u"
+    mails: list[Outcome] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
 
@@ -60,7 +63,13 @@ class Steps:
 
     def functions(self) -> functions.Steps:
         return functions.Steps(
-            self.check, self.land, self.reconcile, self.publish, self.watch_landing, self.watch_month
+            self.check,
+            self.land,
+            self.reconcile,
+            self.publish,
+            self.watch_landing,
+            self.watch_month,
+            self.send,
         )
 
     def _watched(self, watches: tuple[Watch, ...]) -> tuple[laws.CheckResult, ...]:
@@ -74,6 +83,10 @@ class Steps:
     def watch_month(self, settings: Settings, month: Month) -> tuple[laws.CheckResult, ...]:
         self.ran.append(f"watch {month}")
         return self._watched(MONTHLY)
+
+    def send(self, settings: Settings, month: Month) -> Sending:
+        self.ran.append(f"send {month}")
+        return Sending(tuple(self.mails), is_dry=False, unnamed=(), absent=())
 
     def publish(self, settings: Settings, month: Month) -> close.Published:
         self.ran.append(f"publish {month}")

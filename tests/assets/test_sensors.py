@@ -146,4 +146,18 @@ def test_no_sensor_asks_for_what_the_graph_has_not(config_path) -> None:
     defs = build_defs(config_path)
     jobs = {job.name for job in defs.jobs}
 
-    assert {sensor.job.name for sensor in defs.sensors} <= jobs
+    assert {job.name for sensor in defs.sensors for job in sensor.jobs} <= jobs
+
+
+@pytest.mark.parametrize(("mail", "job"), [("true", "close_and_mail_month"), ("false", "close_month")])
+def test_the_close_after_the_invoices_is_mailed_where_that_is_wanted(
+    tick, config_path, clock, mail, job
+) -> None:
+    told = {"raw.invoice": {INVOICES: {"2026-10": ["A 1"]}}}
+    first = tick("invoice_close", None, told)
+    config_path.write_text(CONFIG.replace("[schedule]", f"[schedule]\nmail = {mail}"), "utf-8")
+    clock.now += timedelta(days=9)
+
+    (request,) = tick("invoice_close", first.cursor, told).run_requests
+
+    assert request.job_name == job

@@ -10,6 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from reports.mail import Letterhead
+from reports.month import open_month
 from reports.render import render_month
 from reports.view import CauseText, MaterialityText
 from schemas.tables import BY_NAME
@@ -105,7 +107,8 @@ def team_rows(bridge: Rows) -> Rows:
 
 def close_row(**changes: Any) -> dict[str, Any]:
     counts = {"call_count": 444200, "calls_with_usage": 439580, "gross_drift_tokens": 1686700000}
-    return {**parse("close")[0], **counts, "billed_usd": Decimal("12194.40"), "headline": "", **changes}
+    told = {"headline": "", "price_card_version": "genai-prices 0.2.3"}
+    return {**parse("close")[0], **counts, **told, "billed_usd": Decimal("12194.40"), **changes}
 
 
 def evidence_rows() -> Rows:
@@ -195,6 +198,28 @@ def costliest_rows() -> Rows:
     return [*calls, {**trace, "calls": 40, "tokens": 95_000, "usd": Decimal("12.5")}, unknown]
 
 
+def finding_rows() -> Rows:
+    return [{**row, "team": row["team"] or ""} for row in parse("finding", account="")]
+
+
+def item_rows() -> Rows:
+    """Each finding as an item that is open, seen first this month."""
+    fixed = {"item_class": "error_ours", "status": "open", "owner": "finance", "first_month": MONTH}
+    aged = {"age_days": 0, "age_bucket": "0-30", "is_carried": False}
+    return [{**row, **fixed, **aged, "item_id": f"{i:012x}"} for i, row in enumerate(finding_rows())]
+
+
+def rate_rows() -> Rows:
+    """Two rates of missing usage, and one of another cause."""
+    fixed = {"month": MONTH, "prior": 1.0, "prior_error": 0.5, "posterior": 1.25, "posterior_error": 0.125,
+             "low": 0.1, "high": 9.0, "buckets": 31, "is_separable": True}  # fmt: skip
+    return [
+        {**fixed, "rate": "size/missing_usage/chat", "steps": "missing_usage", "full_tokens": 1000},
+        {**fixed, "rate": "size/both/chat", "steps": "missing_usage, retries", "full_tokens": 5000},
+        {**fixed, "rate": "billed/openai/timeout", "steps": "retries", "full_tokens": 9000},
+    ]
+
+
 def quarantine_rows() -> Rows:
     not_json, negative = parse("quarantine", source="traces", uri="traces/a.jsonl", file_id="aa")
     return [{**row, "line": 100 + i} for i, row in enumerate([not_json] * 20 + [negative] * 3)]
@@ -221,15 +246,16 @@ def make_month() -> Callable[..., dict[str, pl.DataFrame]]:
             "recon.budget": budget_rows(),
             "recon.unit_cost": unit_rows(),
             "recon.costliest": costliest_rows(),
-            "recon.finding": [{**row, "team": row["team"] or ""} for row in parse("finding", account="")],
+            "recon.finding": finding_rows(),
             "recon.unmetered": parse("unmetered", scope="unknown", service_tier="all"),
             "recon.expected_rate": parse("expected_rate", service_tier="standard"),
             "core.unmapped": parse("unmapped"),
+            "recon.rate": rate_rows(),
             "report.team": team_rows(bridge),
             "report.close": [close_row()],
             "report.closing": [],
             "report.restatement": [],
-            "report.open_item": [],
+            "report.open_item": item_rows(),
             "raw.file": file_rows(),
             "raw.quarantine": quarantine_rows(),
         }
@@ -278,9 +304,9 @@ class Reader(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self.stack:
+        if not {"style", "script"} & set(self.stack):
             self.text += data.replace("\N{WORD JOINER}", "")
-        if self.row and {"td", "th"} & set(self.stack[-4:]):
+        if self.row and {"td", "th"} & set(self.stack[-4:]) and "svg" not in self.stack:
             self.row[self.cell] += data
 
 
@@ -300,11 +326,17 @@ def read() -> type[Reader]:
 @pytest.fixture
 def render() -> Callable[..., dict[str, str]]:
     def pages(tables: Mapping[str, pl.DataFrame], **changes: Any) -> dict[str, str]:
-        return render_month(
-            tables, CAUSES, changes.get("company", "Acme"), changes.get("materiality", MATERIALITY)
-        )
+        company, materiality = changes.get("company", "Acme"), changes.get("materiality", MATERIALITY)
+        files = render_month(open_month(tables, CAUSES, company, materiality), Letterhead())
+        return {path: text for path, text in files if path.endswith(".html")}
 
     return pages
+
+
+@pytest.fixture
+def whole() -> Callable[[Mapping[str, str]], dict[str, str]]:
+    """A function that leaves the pages of causes out."""
+    return lambda pages: {path: html for path, html in pages.items() if path.count("/") < 2}
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ def number(text):
 
 
 @pytest.fixture
-def pages(make_month, render, read):
-    return {path: read(html) for path, html in render(make_month()).items()}
+def pages(make_month, render, read, whole):
+    return {path: read(html) for path, html in whole(render(make_month())).items()}
 
 
 def test_the_bridge_of_the_index_is_that_of_the_tables(pages, amount) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import openpyxl
 import pytest
 
+from reports.month import open_month
 from reports.workbook import render_workbook
 from tests.reports.conftest import CAUSES, MATERIALITY
 
@@ -49,7 +50,9 @@ class Book:
 
 @pytest.fixture
 def book(make_month):
-    return lambda **replaced: Book(render_workbook(make_month(**replaced), CAUSES, "Acme", MATERIALITY))
+    return lambda **replaced: Book(
+        render_workbook(open_month(make_month(**replaced), CAUSES, "Acme", MATERIALITY))
+    )
 
 
 def test_every_sum_is_a_formula_that_makes_what_it_says(book) -> None:

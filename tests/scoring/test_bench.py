@@ -106,3 +106,15 @@ def test_the_machine_is_told_with_its_versions() -> None:
     assert shape["memory_bytes"] > 2**30
     assert f"duckdb {shape['duckdb']}, polars {shape['polars']}" in bench_machine.told(shape)
     assert "of unknown model" in bench_machine.told(shape | {"cpu": None})
+
+
+def test_the_pages_of_a_month_do_not_grow_with_its_evidence(tmp_path: Path) -> None:
+    shown, (row,) = told(tmp_path, "--only", "reports", "--calls", "400")
+    quarter, whole, full = row["months"]
+    assert [month["teams"] for month in row["months"]] == [1, 4, 4]
+    assert full["evidence_rows"] == 10 * whole["evidence_rows"] == 40 * quarter["evidence_rows"]
+    assert quarter["pages"] < whole["pages"] == full["pages"]
+    assert full["html_bytes"] == pytest.approx(whole["html_bytes"], rel=0.01)
+    assert full["largest_bytes"] < 300_000
+    assert row["seconds"] == max(month["seconds"] for month in row["months"])
+    assert "goal ≤ 30 s" in shown

@@ -68,6 +68,17 @@ def test_a_month_without_any_bill_says_so() -> None:
     )
 
 
+def test_a_month_without_bill_and_meter_is_not_said_to_be_accounted_for() -> None:
+    row: dict[str, Any] = {
+        "billed_usd": None,
+        "metered_tokens": 0,
+        "traced_tokens": 0,
+        "unexplained_tokens": 0,
+    }
+    text = headline("Acme", OCTOBER, row, teams("0", "0"))
+    assert text == "October 2026: Acme has no bill and no metered tokens."
+
+
 def files(source: str) -> pl.DataFrame:
     row = {"source": source, "uri": "u", "file_id": "f", "kind": "traces", "format": "x", "decoder": "d"}
     return pl.DataFrame([row], schema=BY_NAME["raw.file"].schema)

@@ -1,0 +1,95 @@
+"""The rows behind each cause: the largest of each team, how many there are, and the rules that found them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+LISTED = 25
+"""Rows that are kept of a team and a cause; all of them are in evidence.csv."""
+
+Row = dict[str, Any]
+
+_SIZES = (pl.col("usd").abs().alias("size_usd"), pl.col("tokens").abs().alias("size"))
+_ORDER = ("size_usd", "size", "trace_id", "span_id", "reason", "team")
+_SUMS = (
+    pl.len().alias("rows"),
+    pl.col("tokens").sum(),
+    pl.when(pl.col("usd").is_not_null().any()).then(pl.col("usd").sum()).alias("usd"),
+    (pl.col("usd").is_null() & (pl.col("tokens") != 0)).any().alias("is_partial"),
+)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a page shows of the evidence of one cause."""
+
+    rows: list[Row]
+    """The largest, the largest first."""
+    count: int
+    """How many there are in all."""
+    reasons: list[Row]
+    """The rules that found them, with rows, tokens and dollars of each; most rows first."""
+
+
+NOTHING = Proof([], 0, [])
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The evidence of a month: what its pages can show of it, whatever its size."""
+
+    top: pl.DataFrame
+    """The largest rows of each step and team, the largest first."""
+    counts: pl.DataFrame
+    """Rows, tokens and dollars of each step, team and reason, most rows first."""
+
+    def by_step(self, length: int) -> dict[str, Proof]:
+        """Return what there is of each step, with so many rows."""
+        counts = _parts(self.counts)
+        return {
+            step: Proof(
+                rows=_records(rows.head(length)),
+                count=int(counts[step]["rows"].sum()),
+                reasons=_records(counts[step]),
+            )
+            for step, rows in _parts(self.top).items()
+        }
+
+    def by_team(self) -> dict[str, "Evidence"]:
+        """Return the evidence of each team that has any."""
+        counts = self.counts.partition_by("team", as_dict=True)
+        top = self.top.partition_by("team", as_dict=True)
+        return {team: Evidence(rows, counts[team,]) for (team,), rows in top.items()}
+
+
+def digest(evidence: pl.DataFrame) -> Evidence:
+    """Return what the pages of a month need of recon.evidence, in the same order whatever its own."""
+    order = ["step", *_ORDER]
+    descending = [name.startswith("size") for name in order]
+    top = (
+        _large(evidence.with_columns(_SIZES))
+        .sort(order, descending=descending, nulls_last=True)
+        .group_by("step", "team", maintain_order=True)
+        .head(LISTED)
+        .sort(order, descending=descending, nulls_last=True)
+    )
+    counts = evidence.group_by("step", "team", "reason").agg(*_SUMS)
+    order = ["step", "team", "rows", "reason"]
+    return Evidence(top, counts.sort(order, descending=[False, False, True, False]))
+
+
+def _large(sized: pl.DataFrame) -> pl.DataFrame:
+    """Leave out what cannot be among the largest, so that not all rows need to be sorted."""
+    is_unpriced = pl.col("size_usd").is_null()
+    least_usd = pl.col("size_usd").top_k(LISTED).min().over("step", "team")
+    least = pl.col("size").filter(is_unpriced).top_k(LISTED).min().over("step", "team")
+    return sized.filter((pl.col("size_usd") >= least_usd) | (is_unpriced & (pl.col("size") >= least)))
+
+
+def _parts(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    return {str(step): rows for (step,), rows in frame.partition_by("step", as_dict=True).items()}
+
+
+def _records(frame: pl.DataFrame) -> list[Row]:
+    return list(frame.iter_rows(named=True))
