@@ -67,7 +67,8 @@ def test_a_killed_step_is_as_if_it_had_never_been(undisturbed, tmp_path, step, d
     process.communicate(timeout=60)
     assert _published(folder) in (None, expected)
 
-    again = _start(folder, tmp_path / "home")
+    # another instance: it is the daemon that gives a dead run's turn at the warehouse to the next (test_by_itself)
+    again = _start(folder, tmp_path / "again")
     _, told = again.communicate(timeout=600)
 
     assert again.returncode == 0, told[-3000:]
