@@ -37,9 +37,9 @@ def dump(month_folder: Path) -> Path:
     return month_folder
 
 
-def with_workers(folder: Path, executor: str, workers: int) -> Path:
+def with_workers(folder: Path, workers: int) -> Path:
     config = folder / "tallystick.toml"
-    told = f'\n[landing]\nexecutor = "{executor}"\nworkers = {workers}\n'
+    told = f"\n[landing]\nworkers = {workers}\n"
     config.write_text(config.read_text("utf-8") + told, "utf-8")
     return folder
 
@@ -64,20 +64,19 @@ def as_if_large(monkeypatch: pytest.MonkeyPatch, seed: int) -> list[int]:
 @pytest.fixture
 def whole(dump: Path, close: Close, tmp_path: Path) -> Hashes:
     """The hashes of the month when its dump is read in one piece and lies in its order."""
-    return close(with_workers(Path(shutil.copytree(dump, tmp_path / "whole")), "threads", 1))
+    return close(with_workers(Path(shutil.copytree(dump, tmp_path / "whole")), 1))
 
 
-@pytest.mark.parametrize(("executor", "workers"), [("threads", 1), ("threads", 4)])
+@pytest.mark.parametrize("workers", [1, 4])
 def test_neither_pieces_nor_workers_nor_the_order_of_row_groups_show(
     whole: Hashes,
     dump: Path,
     close: Close,
     monkeypatch: pytest.MonkeyPatch,
-    executor: str,
     workers: int,
 ) -> None:
     counts = as_if_large(monkeypatch, workers)
-    assert close(with_workers(dump, executor, workers)) == whole
+    assert close(with_workers(dump, workers)) == whole
     assert sum(counts) > 10
 
 
