@@ -85,13 +85,12 @@ def _facts(charges: pl.DataFrame) -> pl.DataFrame:
 
 
 def _taxes(findings: pl.DataFrame) -> pl.DataFrame:
-    """The tax of an invoice as a whole; the finding names the invoice and its amounts."""
+    """The tax of an invoice as a whole: the subject of its finding."""
     off = findings.filter((pl.col("code") == "tax_off_base") & pl.col("usd").is_not_null())
-    invoice = pl.col("message").str.extract(r"^Invoice (.*?) of ")
     return off.select(
         "provider",
         "account",
-        invoice_id=invoice,
+        invoice_id="subject",
         line_number=pl.lit(None, pl.Int64),
         reason=pl.lit("tax"),
         claim_usd="usd",

@@ -62,7 +62,7 @@ EFFECTS = (
 @pytest.fixture
 def tables() -> dict[str, pl.DataFrame]:
     tax = {
-        **BILL, "code": "tax_off_base", "severity": "warning", "team": "", "usd": D("19"),
+        **BILL, "code": "tax_off_base", "severity": "warning", "team": "", "usd": D("19"), "subject": "INV-'7",
         "message": "Invoice INV-'7 of openai account 'acme' adds 38.00 USD of tax at 19 %.", "advice": "",
     }  # fmt: skip
     made = {
@@ -88,6 +88,16 @@ def test_claims_are_what_a_rule_names_and_questions_what_none_does(tables) -> No
         (4, "unexplained_price", "question", D("1.5")),
         (None, "tax", "claim", D(19)),
     ]
+
+
+def test_tax_is_claimed_from_its_invoice_whatever_that_is_called(tables) -> None:
+    words = "Invoice Bill of October of openai account 'acme' adds 38.00 USD of tax at 19 %."
+    told = {"subject": pl.lit("Bill of October"), "message": pl.lit(words)}
+    tables["recon.finding"] = tables["recon.finding"].with_columns(**told)
+
+    found = disputes("2026-10", tables, frame("core.call")).filter(reason="tax")
+
+    assert found["invoice_id"].to_list() == ["Bill of October"]
 
 
 def test_a_line_should_bill_what_is_left_without_the_claims(tables) -> None:
