@@ -230,8 +230,7 @@ def _written(config: Settings, tables: dict[str, pl.DataFrame], fresh: Path, tar
     ledger = tables["report.closing"]
     now = standing(ledger)
     fresh.mkdir(parents=True)
-    files = export_tables(tables, fresh)
-    closing_files.hold(fresh, target, now, target.name)
+    files = closing_files.hold(fresh, target, now, target.name, export_tables(tables, fresh))
     files += write_files(_pages(config, tables), fresh)
     files += closing_files.keep_versions(target, fresh, now)
     if now.is_locked:

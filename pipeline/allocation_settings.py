@@ -75,7 +75,7 @@ class Allocation(Section):
     @classmethod
     def _are_no_pools(cls, teams: tuple[str, ...]) -> tuple[str, ...]:
         for team in teams:
-            _refuse_pool(team)
+            refuse_pool(team)
         return teams
 
     def method_of(self, pool: str) -> Method:
@@ -98,7 +98,7 @@ def check_teams(allocation: Allocation, known: Iterable[str]) -> Allocation:
     names = sorted({*known, *allocation.teams})
     for pool, method in allocation.methods.items():
         for team in (*method.shares, *method.teams):
-            _refuse_pool(team)
+            refuse_pool(team)
             if team not in names:
                 close = difflib.get_close_matches(team, names, 1, 0.5)
                 advice = f"Did you mean '{close[0]}'?" if close else "Correct the name."
@@ -109,6 +109,12 @@ def check_teams(allocation: Allocation, known: Iterable[str]) -> Allocation:
     return allocation
 
 
-def _refuse_pool(team: str) -> None:
+def refuse_pool(team: str) -> str:
+    """Return the name of a team.
+
+    Raises:
+        ValueError: it is that of a pool, whose money would be added to the team's.
+    """
     if team in POOLS:
         raise ValueError(f"'{team}' is the name of a pool, not of a team")
+    return team

@@ -25,9 +25,9 @@ LOCKED = tuple(
 """Files whose bytes a lock records."""
 
 
-def results_hash(folder: Path) -> str:
+def results_hash(folder: Path, names: Iterable[str] = LOCKED) -> str:
     """Return the hash over names and bytes of the tables of a month."""
-    lines = [f"{name} {_sha256(folder / name)}\n" for name in sorted(LOCKED)]
+    lines = [f"{name} {_sha256(folder / name)}\n" for name in sorted(names)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -43,29 +43,48 @@ def write(folder: Path, ledger: pl.DataFrame, inputs: pl.DataFrame, names: Itera
     return NAME
 
 
-def hold(fresh: Path, target: Path, standing: Standing, month: str) -> None:
+def hold(
+    fresh: Path, target: Path, standing: Standing, month: str, files: tuple[str, ...]
+) -> tuple[str, ...]:
     """See to it that a new folder of a locked month has the bytes of the lock; those of the old one count.
+
+    Return which of `files` stand in it: a table that the version which locked does not know is taken out.
 
     Raises:
         TallystickError: neither what was written now nor what was published has these bytes.
     """
     if not standing.is_locked or standing.lock is None:
-        return
+        return files
     wanted = standing.lock["results_hash"]
-    if results_hash(fresh) != wanted and _has(target, wanted):
-        for name in LOCKED:  # another version of a library writes the same rows in other bytes
-            shutil.copy(target / name, fresh / name)
-    if results_hash(fresh) != wanted:
+    if results_hash(fresh) == wanted:
+        return files
+    names = _tables(target)
+    if not _has(target, names, wanted):
         raise TallystickError(
             f"The published files of the locked month {month} were changed or lost, and what this version of "
             "Tallystick writes is not byte for byte what was locked. Nothing was written. Bring the files "
             f'back from a copy, or run `tallystick reopen {month} --why "..."` and lock the month again.'
         )
+    for name in names:  # another version of a library writes the same rows in other bytes
+        shutil.copy(target / name, fresh / name)
+    later = set(LOCKED).difference(names)
+    for name in later:
+        (fresh / name).unlink()
+    return tuple(name for name in files if name not in later)
 
 
-def _has(folder: Path, wanted: str) -> bool:
+def _tables(folder: Path) -> tuple[str, ...]:
+    """Return the tables that the manifest of a folder names: an older version has fewer."""
     try:
-        return results_hash(folder) == wanted
+        named = {item["name"] for item in json.loads((folder / NAME).read_text("utf-8"))["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return LOCKED
+    return tuple(name for name in LOCKED if name in named)
+
+
+def _has(folder: Path, names: Iterable[str], wanted: str) -> bool:
+    try:
+        return results_hash(folder, names) == wanted
     except OSError:
         return False
 

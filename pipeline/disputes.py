@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from pipeline.metering.zones import local_day
 from pipeline.money import CENT
 from pipeline.request_samples import request_samples
 from schemas.dispute import Dispute
@@ -39,7 +40,7 @@ def disputes(month: str, tables: Mapping[str, pl.DataFrame], calls: pl.DataFrame
     Amounts below a cent over all lines of a bill and reason are rounding, and no claim.
     """
     charges, effects, findings = (tables[f"recon.{name}"] for name in ("charge", "price_effect", "finding"))
-    lines = pl.concat([_prices(effects), _quantities(charges)])
+    lines = pl.concat([_prices(effects), _quantities(charges, tables["core.coverage"])])
     bill = ["provider", "account", "invoice_id", "reason"]
     size = pl.col("claim_usd").sum().over(bill).abs()
     kept = lines.filter(size >= CENT).join(_facts(charges), on=_BILL, how="left", nulls_equal=True)
@@ -61,10 +62,20 @@ def _prices(effects: pl.DataFrame) -> pl.DataFrame:
     return named.select(*_BILL, reason="effect", claim_usd="usd", rule="reason")
 
 
-def _quantities(charges: pl.DataFrame) -> pl.DataFrame:
-    """Lines that charge for more or fewer tokens; tokens without a line are charged for by nobody."""
+def _quantities(charges: pl.DataFrame, coverage: pl.DataFrame) -> pl.DataFrame:
+    """Lines that charge for more or fewer tokens; tokens without a line are charged for by nobody.
+
+    Without a usage export of the line's account and day there is nothing to hold it against.
+    """
+    first, last = pl.col("bucket_start_at"), pl.col("bucket_end_at") - pl.duration(microseconds=1)
+    days = coverage.filter(meter="usage").select(
+        "provider", "account", first=local_day(first), last=local_day(last)
+    )
+    reach = days.group_by("provider", "account").agg(pl.col("first").min(), pl.col("last").max())
     off = charges.filter((pl.col("quantity_usd") != 0) & pl.col("origin").is_in(["invoice", "cost"]))
-    return off.select(
+    told = off.join(reach, on=["provider", "account"])
+    is_counted = pl.col("billed_on").is_between(pl.col("first"), pl.col("last"))
+    return told.filter(is_counted.fill_null(value=True)).select(
         *_BILL, reason=pl.lit("quantity"), claim_usd="quantity_usd", rule=pl.lit(_QUANTITY_RULE)
     )
 
@@ -85,13 +96,12 @@ def _facts(charges: pl.DataFrame) -> pl.DataFrame:
 
 
 def _taxes(findings: pl.DataFrame) -> pl.DataFrame:
-    """The tax of an invoice as a whole; the finding names the invoice and its amounts."""
+    """The tax of an invoice as a whole: the subject of its finding."""
     off = findings.filter((pl.col("code") == "tax_off_base") & pl.col("usd").is_not_null())
-    invoice = pl.col("message").str.extract(r"^Invoice (.*?) of ")
     return off.select(
         "provider",
         "account",
-        invoice_id=invoice,
+        invoice_id="subject",
         line_number=pl.lit(None, pl.Int64),
         reason=pl.lit("tax"),
         claim_usd="usd",

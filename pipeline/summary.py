@@ -56,7 +56,8 @@ def close_id(
         "version": version("tallystick"),
         "price_list": list_card(),
         "settings": settings.model_dump(
-            mode="json", exclude={"root", "output", "sources", "s3", "schedule", "health", "delivery"}
+            mode="json",
+            exclude={"root", "output", "sources", "s3", "landing", "schedule", "health", "delivery"},
         ),
         "files": sorted(landed.rows()),
     }

@@ -1,10 +1,15 @@
 """Who owns a call: `[[scopes]]`, `[[teams]]` and `[identity]`."""
 
 from datetime import date
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from pipeline.allocation_settings import refuse_pool
 from pipeline.sections import Section
+
+Team = Annotated[str, AfterValidator(refuse_pool)]
+"""Name of a team."""
 
 
 class Scope(Section):
@@ -19,14 +24,14 @@ class Scope(Section):
     """API keys of the export."""
     services: tuple[str, ...] = ()
     """Globs of service names whose calls use it."""
-    team: str | None = None
+    team: Team | None = None
     """Team that owns what no call explains; without it, a pool."""
 
 
 class TeamRule(Section):
     """One rule that gives calls to a team; rules are tried in order, the first match wins."""
 
-    team: str
+    team: Team
     service: str | None = None
     """Glob of the service name."""
     span_attribute: dict[str, str] = Field(default_factory=dict)

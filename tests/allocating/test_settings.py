@@ -67,3 +67,18 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, text: str, told: str) ->
 def test_a_team_that_only_attributes_name_can_be_listed(tmp_path: Path) -> None:
     text = 'teams = ["growth"]\nidle = { method = "even", teams = ["growth", "search"] }'
     assert loaded(tmp_path, text).allocation.idle.teams == ("growth", "search")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        '[[teams]]\nteam = "tax"\nservice = "t-*"\n',
+        '[[scopes]]\nname = "k"\nprovider = "openai"\nteam = "uninstrumented"\n',
+    ],
+)
+def test_a_rule_that_gives_calls_to_a_pool_is_refused(tmp_path: Path, rule: str) -> None:
+    """What stays in the pool would be added to what the team uses."""
+    path = tmp_path / "tallystick.toml"
+    path.write_text(rule, "utf-8")
+    with pytest.raises(ConfigError, match="is the name of a pool, not of a team"):
+        load(path)

@@ -14,7 +14,7 @@ import pytest
 from assets.close import Lock, Published, close_month, land, load_settings, publish
 from pipeline import locking
 from pipeline.closing import Person
-from pipeline.closing_files import LOCKED, hold
+from pipeline.closing_files import LOCKED, hold, results_hash
 from pipeline.errors import TallystickError
 from pipeline.period import Month
 from pipeline.warehouse import Warehouse
@@ -349,7 +349,7 @@ def test_tables_of_the_lock_are_kept_when_they_would_be_written_otherwise_now(fo
     for name in LOCKED:
         (fresh / name).write_bytes(b"other bytes")
 
-    hold(fresh, root, now, "2026-10")
+    hold(fresh, root, now, "2026-10", LOCKED)
 
     assert {name: (fresh / name).read_bytes() for name in LOCKED} == {
         name: (root / name).read_bytes() for name in LOCKED
@@ -357,4 +357,38 @@ def test_tables_of_the_lock_are_kept_when_they_would_be_written_otherwise_now(fo
     (root / LOCKED[0]).write_bytes(b"damaged")
     (fresh / LOCKED[0]).write_bytes(b"other bytes")
     with pytest.raises(TallystickError, match="changed or lost"):
-        hold(fresh, root, now, "2026-10")
+        hold(fresh, root, now, "2026-10", LOCKED)
+
+
+def test_the_lock_of_a_version_with_fewer_tables_can_be_signed_and_keeps_its_bytes(
+    pristine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that was not published then does not appear in the lock because a signature is added."""
+    folder = Path(shutil.copytree(pristine, tmp_path / "month"))
+    with (folder / "tallystick.toml").open("a") as config:
+        config.write(ACCEPTED)
+    later = {f"{name}.{kind}" for name in ("allocation", "journal") for kind in ("csv", "parquet")}
+    fewer = tuple(name for name in LOCKED if name not in later)
+    with monkeypatch.context() as then:
+        then.setattr(results_hash, "__defaults__", (fewer,))
+        close(folder, lock=True)
+    root = folder / "output" / "2026-10"
+    for name in later:
+        (root / name).unlink()
+    facts = json.loads((root / "closing.json").read_text("utf-8"))
+    facts["files"] = [item for item in facts["files"] if item["name"] not in later]
+    (root / "closing.json").write_text(json.dumps(facts), "utf-8")
+    before = {name: (root / name).read_bytes() for name in fewer}
+
+    settings = load_settings(folder / "tallystick.toml")
+    with Warehouse.open(settings.warehouse_file) as warehouse:
+        locking.sign(OCTOBER, warehouse, BOB, "reviewer")
+    publish(settings, OCTOBER)
+
+    assert {name: (root / name).read_bytes() for name in fewer} == before
+    assert not any((root / name).exists() for name in later)
+    close(folder)
+    assert {name: (root / name).read_bytes() for name in fewer} == before
+    (root / "tieout.csv").write_text("else", "utf-8")
+    with pytest.raises(TallystickError, match="changed or lost"):
+        publish(settings, OCTOBER)

@@ -44,6 +44,14 @@ def call(number: int, tokens: int, response: str | None, day: int = 1, **more) -
     }  # fmt: skip
 
 
+def counted(first: int, end: int, meter: str = "usage") -> pl.DataFrame:
+    """What a meter covers of October, from a day on, before another."""
+    place = {**BILL, "endpoint": "all", "meter": meter, "grouping": "model"}
+    ends = {"bucket_start_at": first, "bucket_end_at": end}
+    instants = {name: datetime(2026, 10, day, tzinfo=UTC) for name, day in ends.items()}
+    return frame("core.coverage", place | instants)
+
+
 CHARGES = (
     charge(1, "10", price="2"),
     charge(2, "10", quantity="5"),
@@ -62,7 +70,7 @@ EFFECTS = (
 @pytest.fixture
 def tables() -> dict[str, pl.DataFrame]:
     tax = {
-        **BILL, "code": "tax_off_base", "severity": "warning", "team": "", "usd": D("19"),
+        **BILL, "code": "tax_off_base", "severity": "warning", "team": "", "usd": D("19"), "subject": "INV-'7",
         "message": "Invoice INV-'7 of openai account 'acme' adds 38.00 USD of tax at 19 %.", "advice": "",
     }  # fmt: skip
     made = {
@@ -70,6 +78,7 @@ def tables() -> dict[str, pl.DataFrame]:
         "recon.price_effect": frame("recon.price_effect", *EFFECTS),
         "recon.finding": frame("recon.finding", tax),
         "report.close": frame("report.close"),
+        "core.coverage": counted(1, 10),
     }
     calls = frame(
         "core.call",
@@ -88,6 +97,24 @@ def test_claims_are_what_a_rule_names_and_questions_what_none_does(tables) -> No
         (4, "unexplained_price", "question", D("1.5")),
         (None, "tax", "claim", D(19)),
     ]
+
+
+@pytest.mark.parametrize("coverage", [frame("core.coverage"), counted(1, 10, "requests"), counted(1, 2)])
+def test_tokens_are_not_claimed_where_no_usage_export_counts_them(tables, coverage: pl.DataFrame) -> None:
+    """Line 2 is of the 2nd: absent is not zero."""
+    found = disputes("2026-10", {**tables, "core.coverage": coverage}, frame("core.call"))
+
+    assert "quantity" not in set(found["reason"])
+
+
+def test_tax_is_claimed_from_its_invoice_whatever_that_is_called(tables) -> None:
+    words = "Invoice Bill of October of openai account 'acme' adds 38.00 USD of tax at 19 %."
+    told = {"subject": pl.lit("Bill of October"), "message": pl.lit(words)}
+    tables["recon.finding"] = tables["recon.finding"].with_columns(**told)
+
+    found = disputes("2026-10", tables, frame("core.call")).filter(reason="tax")
+
+    assert found["invoice_id"].to_list() == ["Bill of October"]
 
 
 def test_a_line_should_bill_what_is_left_without_the_claims(tables) -> None:
