@@ -14,6 +14,7 @@ from pipeline.bills import Bills, bill
 from pipeline.calls import Calls
 from pipeline.cause import Cause
 from pipeline.charges.arrivals import Arrivals
+from pipeline.charges.capacity import Metered, with_idle
 from pipeline.charges.cells import by_day, search_of
 from pipeline.charges.ledgers import ledgers
 from pipeline.charges.price_findings import price_findings
@@ -143,13 +144,15 @@ def _money(parts: _Parts, month: Month, money: Priced, daily: pl.DataFrame) -> d
     effects = price_findings(str(month), tied.charges, tied.effects)
     taxes = tax_findings(str(month), parts.bills.billed)
     found = rate_findings(month, parts.card, parts.floors, money, parts.calls.calls)
+    meter_read = Metered(daily, parts.meters.coverage)
+    charges, capacity = with_idle(tied.charges, meter_read, parts.card.contracts, month)
     return {
         "recon.expected_rate": money.rates,
         "recon.bridge": money.bridge,
         "recon.tieout": tied.tieout,
-        "recon.charge": tied.charges,
+        "recon.charge": charges,
         "recon.price_effect": tied.effects,
-        "recon.finding": pl.concat([tied.findings, effects, taxes, found]),
+        "recon.finding": pl.concat([tied.findings, effects, taxes, found, capacity]),
     }
 
 
