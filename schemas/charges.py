@@ -108,10 +108,14 @@ class Prepaid(Monthly):
     account: str = column("Provider account.")
     grant_id: str = column("Name of the grant, else the invoice that bought it.")
     entry: str = column(
-        "granted, drawn, or overdrawn for usage beyond all grants.", isin=["granted", "drawn", "overdrawn"]
+        "granted, drawn, overdrawn for usage beyond all grants, or expired: left after the last day.",
+        isin=["granted", "drawn", "overdrawn", "expired"],
     )
-    invoice_id: str = maybe("The invoice that grants or draws; null for usage that no invoice charges for.")
-    usd: Usd = column("Amount in US dollars: what is drawn is negative.")
+    expires_on: pl.Date = maybe("Last day of the grant; null where it does not expire.")
+    invoice_id: str = maybe(
+        "The invoice that grants or draws; null for usage that no invoice charges for, and for what expired."
+    )
+    usd: Usd = column("Amount in US dollars: what is drawn or expired is negative.")
     balance_usd: Usd = column("Balance of the grant after the entry.")
     reason: str = column("Which line or bill it is.")
 

@@ -109,7 +109,7 @@ _OWN = ["executing", "initiating", "feature", "environment", "workload", "rule",
 
 
 def amounts(lines: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per amount of a line: what it bills, and apart what is idle or the exchange rate adds."""
+    """Return one row per amount of a line: what it bills, and apart what is idle and what a rate adds."""
     idle = units("idle_usd").fill_null(0)
     whole = lines.with_columns(amount=units("billed_usd") - units("currency_usd") - idle)
     beside = [("idle", idle), ("currency", units("currency_usd"))]
