@@ -1,9 +1,10 @@
-"""What a fee is for, by the words of its line.
+"""What a fee is for, by the words of its line, as exports and price pages write them.
 
-Words seen: cost types of Anthropic's cost report (web_search, code_execution, session_usage); line items of
-OpenAI's cost export (web search, code interpreter, container, file storage, image generation); cached text
-storage of Google; PTU and provisioned meters of Azure, ProvisionedThroughput and model units of Bedrock, GSU
-of Vertex AI; support plans.
+web search: `web_search` (Anthropic, cost report), "web search tool calls" (OpenAI, costs). Sessions:
+`code_execution` and `session_usage` (Anthropic), code interpreter and containers (OpenAI). Storage: "cached
+text storage token hours" (Google), file search storage (OpenAI). Images: image generation (OpenAI).
+Provisioned hours: PTU and "Provisioned Managed" meters (Azure), ProvisionedThroughput and ModelUnits (Amazon
+Bedrock). Support: support plans on invoices that people write down.
 """
 
 import re
@@ -17,7 +18,7 @@ _WORDS = {
     "sessions": r"code[ _-]?(?:interpreter|execution)|containers?\b|session",
     "storage": r"storage",
     "images": r"images?\b",
-    "provisioned_hours": r"provisioned|\bPTUs?\b|\bGSUs?\b|model[ _-]?units?\b",
+    "provisioned_hours": r"provisioned|\bPTUs?\b|model[ _-]?units?\b",
     "support": r"\bsupport\b",
 }
 _FOUND = {kind: re.compile(words, re.IGNORECASE) for kind, words in _WORDS.items()}
