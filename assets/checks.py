@@ -17,11 +17,14 @@ def check_specs() -> list[dg.AssetCheckSpec]:
     ]
 
 
-def check_results(checks: Iterable[CheckResult]) -> Iterator[dg.AssetCheckResult]:
-    """Return what became of each law."""
+def check_results(
+    checks: Iterable[CheckResult], severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+) -> Iterator[dg.AssetCheckResult]:
+    """Return what became of each law or watch."""
     for check in checks:
         yield dg.AssetCheckResult(
             passed=check.passed,
+            severity=severity,
             check_name=check.name,
             asset_key=key_of(check.table),
             description=check.message,

@@ -9,20 +9,20 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from assets import close as steps
-from assets import closing, trials
+from assets import closing, logs, trials
 from assets.close import Published
 from assets.explain import explain
 from assets.send import send
-from pipeline import preflight
+from assets.status import status
 from pipeline.errors import ConfigError, TallystickError
 from pipeline.period import Month
 from pipeline.settings import Settings
 
+log = logging.getLogger(__name__)
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -44,6 +44,7 @@ _WAY_OUT = {
     errno.EROFS: "Choose a folder that can be written, under [output], and run again.",
     errno.EISDIR: "Name a file where a file is expected, and run again.",
 }
+_BUG = "This is a bug. The last good state is kept; please report what stands above."
 _PUT_RIGHT = "Put that right and run again; the last good state is kept."
 
 
@@ -124,7 +125,7 @@ def land(
 def check(config: ConfigOption = _CONFIG) -> None:
     """Say at once what is wrong with configuration and sources, and what to do."""
     settings: Settings = steps.load_settings(config)
-    problems = preflight.check(settings, steps.landed_models(settings), steps.closed_teams(settings))
+    problems = steps.check_sources(settings)
     for problem in problems:
         _out.print(f"{problem.severity}: {problem.where}: {problem.message} {problem.advice}", markup=False)
     errors = sum(problem.severity == "error" for problem in problems)
@@ -142,13 +143,12 @@ app.command()(trials.simulate)
 app.command()(trials.bench)
 
 app.command()(explain)
+app.command()(status)
 
 
 def main() -> None:
     """Run the command line; what we or the system refuse ends with 2 and a message, a bug with 3."""
-    logging.basicConfig(
-        format="%(message)s", handlers=[RichHandler(console=_talk, show_path=False)], level="WARNING"
-    )
+    logs.configure(_talk)
     try:
         app()
     except TallystickError as error:
@@ -157,13 +157,19 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}. {_WAY_OUT.get(error.errno or 0, _PUT_RIGHT)}")
     except Exception:  # a bug; 1 would say that the month is closed and has findings
-        _talk.print_exception(show_locals=False)
-        _talk.print("This is a bug. The last good state is kept; please report what stands above.")
+        if logs.is_json():
+            log.exception(_BUG)
+        else:
+            _talk.print_exception(show_locals=False)
+            _talk.print(_BUG)
         sys.exit(3)
 
 
 def _fail(message: str) -> NoReturn:
-    _talk.print(message, style="red", markup=False, soft_wrap=True)
+    if logs.is_json():
+        log.error(message)
+    else:
+        _talk.print(message, style="red", markup=False, soft_wrap=True)
     sys.exit(2)
 
 
@@ -176,7 +182,7 @@ class _Steps:
             BarColumn(24),
             TextColumn("{task.percentage:>3.0f} %"),
         )
-        self._progress = Progress(*columns, TimeElapsedColumn(), console=_talk)
+        self._progress = Progress(*columns, TimeElapsedColumn(), console=_talk, disable=logs.is_json())
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> "_Steps":
@@ -189,6 +195,7 @@ class _Steps:
     def __call__(self, what: str, done: int, whole: int) -> None:
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=whole)
+            log.info("%s: begun", what)
         self._progress.update(self._tasks[what], completed=done, total=whole)
 
 

@@ -3,16 +3,18 @@
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import polars as pl
 
 from assets.compute import Progress, computer, models, read_raw, resolve_calls
+from assets.glimpse import bridge_steps, previews
 from assets.laws import CHECKS, CheckResult, ChecksFailedError, check
-from pipeline import closing_files, locking, settings
+from pipeline import closing_files, locking, preflight, settings
 from pipeline.calls import Calls
 from pipeline.causes import CAUSES
 from pipeline.changes import Changes, late_text
@@ -23,14 +25,16 @@ from pipeline.exports import export_tables, recover, swap, write_files
 from pipeline.findings import assemble
 from pipeline.focus import periods
 from pipeline.landing import land as land_files
-from pipeline.landing_progress import LandingSummary
+from pipeline.landing_progress import KindState, LandingSummary
 from pipeline.meters import Meters, meter
 from pipeline.month import Registries, drift_rules
 from pipeline.narrowing import narrowed
 from pipeline.open_items import open_items
 from pipeline.period import Month
+from pipeline.preflight import Problem
 from pipeline.providers import PROVIDERS
 from pipeline.reconcile import Rules
+from pipeline.schedule import invoices_of
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
 from reports.disputes import render_disputes
@@ -67,6 +71,10 @@ class Reconciled(NamedTuple):
     """Of a locked month, which was left as it is: what closing it now would change."""
     hinders: tuple[str, ...] = ()
     """What kept the month from being locked."""
+    previews: Mapping[str, pl.DataFrame] = MappingProxyType({})
+    """A few rows of every table."""
+    steps: Mapping[str, int] = MappingProxyType({})
+    """Tokens of each step of the bridge, in its order."""
 
 
 class Published(NamedTuple):
@@ -89,18 +97,31 @@ class Published(NamedTuple):
     """What kept the month from being locked."""
     errors: int = 0
     """Errors of the month that nobody has settled."""
+    close_id: str = ""
+
+
+def settings_path() -> Path:
+    """Return where the configuration lies: $TALLYSTICK_CONFIG, else ./tallystick.toml."""
+    return Path(os.environ.get("TALLYSTICK_CONFIG", "tallystick.toml"))
 
 
 def load_settings(path: Path | None = None) -> Settings:
     """Return the settings of the file, else of $TALLYSTICK_CONFIG, else of ./tallystick.toml."""
-    return settings.load(path or Path(os.environ.get("TALLYSTICK_CONFIG", "tallystick.toml")))
+    return settings.load(path or settings_path())
 
 
 def land(config: Settings, progress: Progress | None = None, only: str | None = None) -> LandingSummary:
     """Bring what is new in the sources into the raw tables."""
     with Warehouse.open(config.warehouse_file) as warehouse:
         summary = land_files(config, warehouse, only=only, progress=progress)
-        return replace(summary, late=tuple(map(late_text, locking.late_files(warehouse).items())))
+        late = locking.late_files(warehouse)
+        return replace(
+            summary,
+            late=tuple(map(late_text, late.items())),
+            late_files={str(month): files for month, files in late.items()},
+            invoices=invoices_of(warehouse.run("invoices_of_month")),
+            states={kind: KindState(*told) for kind, *told in warehouse.run("landed_state").rows()},
+        )
 
 
 def reconcile(
@@ -151,7 +172,8 @@ def _reconciled(
         for table in TABLES
         if table.is_monthly
     }
-    return Reconciled(month, close["close_id"], close["headline"], rows, checks, found)
+    done = Reconciled(month, close["close_id"], close["headline"], rows, checks, found)
+    return done._replace(previews=previews(warehouse, month), steps=bridge_steps(warehouse, month))
 
 
 def facts(config: Settings, month: Month) -> tuple[Calls, Meters, Rules]:
@@ -199,6 +221,7 @@ def publish(config: Settings, month: Month) -> Published:
         now.state,
         now.version,
         errors=tables["report.open_item"].filter(severity="error", status="open", is_carried=False).height,
+        close_id=close["close_id"],
     )
 
 
@@ -224,6 +247,11 @@ def _copied(config: Settings, folder: Path, files: tuple[str, ...], close_id: st
     except StorageError as error:
         told = f"The month is closed and published in {folder}, but not copied: {error.reason}"
         raise StorageError(told, error.advice) from None
+
+
+def check_sources(config: Settings) -> list[Problem]:
+    """Return what is wrong with configuration and sources; nothing is landed."""
+    return preflight.check(config, landed_models(config), closed_teams(config))
 
 
 def landed_models(config: Settings) -> pl.DataFrame | None:

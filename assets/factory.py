@@ -1,15 +1,38 @@
 """From a table of the registry to the asset of the same name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 
 from assets.metadata import code_version, column_schema
+from pipeline.errors import StorageError
 from schemas.tables import Table
 
 OWNERS = ["team:finops"]
 POOL = "duckdb"
 """Steps that open the warehouse take turns; see dagster.yaml."""
+
+
+_TRIES = 5
+_WAIT_SECONDS = 120
+
+GROUPS = {
+    layer: f"{number}_{layer}"
+    for number, layer in enumerate(
+        ("source", "raw", "core", "recon", "report", "published", "delivered"), start=1
+    )
+}
+"""Layer -> group: the UI sorts groups by name, and numbers put them into the order in which they are read."""
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """Try a step again when a place cannot be reached now: for ten minutes, then it fails."""
+    try:
+        yield
+    except StorageError as error:
+        raise dg.RetryRequested(max_retries=_TRIES, seconds_to_wait=_WAIT_SECONDS) from error
 
 
 def key_of(name: str) -> dg.AssetKey:
@@ -23,8 +46,9 @@ def table_spec(table: Table, deps: Iterable[dg.AssetKey]) -> dg.AssetSpec:
         key=key_of(table.name),
         deps=list(deps),
         description=table.grain,
-        group_name=table.layer,
+        group_name=GROUPS[table.layer],
         kinds={"duckdb", "polars"},
+        tags={"tallystick/layer": table.layer, "tallystick/exported": "yes" if table.exported else "no"},
         owners=OWNERS,
         code_version=code_version(table),
         metadata={"dagster/column_schema": column_schema(table), "dagster/table_name": table.name},

@@ -1,14 +1,21 @@
 """What the UI shows beside an asset, derived from its contract; no figure is computed here."""
 
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from hashlib import sha256
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from assets.dictionary import nullable_columns, type_name
-from schemas.tables import Table
+from pipeline.causes import CAUSES
+from reports.bridge_plot import bridge_plot
+from reports.view import CauseText, step_texts
+from schemas.tables import BY_NAME, Table
 
 
 def column_schema(table: Table) -> dg.TableSchema:
@@ -25,6 +32,45 @@ def column_schema(table: Table) -> dg.TableSchema:
             for name, dtype in table.schema.items()
         ]
     )
+
+
+def column_lineage(table: Table) -> dg.TableColumnLineage:
+    """Return which columns each column of a table comes from.
+
+    Derived from the contracts: a column has one name and one meaning in all tables, so that it comes from
+    the columns of its name in the tables that its own reads. What is computed under a new name has none.
+    """
+    upstream = [BY_NAME[name] for name in table.reads]
+    deps = {
+        column: [
+            dg.TableColumnDep(asset_key=dg.AssetKey(other.name.split(".")), column_name=column)
+            for other in upstream
+            if column in other.schema
+        ]
+        for column in table.schema
+    }
+    return dg.TableColumnLineage({column: found for column, found in deps.items() if found})
+
+
+def preview(frame: pl.DataFrame) -> dg.TableMetadataValue:
+    """Return rows as a table of plain text: what a trace calls something is never read as Markdown."""
+    texts = frame.select(pl.all().cast(pl.String).fill_null(""))
+    columns = [dg.TableColumn(name, "string") for name in frame.columns]
+    records = [dg.TableRecord(row) for row in texts.iter_rows(named=True)]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
+
+
+def plot(steps: Mapping[str, int]) -> dg.MarkdownMetadataValue:
+    """Return the bridge as an image that the asset page shows."""
+    texts = step_texts({cause.code: CauseText(cause.code, cause.title, "", "") for cause in CAUSES})
+    svg = bridge_plot(steps, {code: text.title for code, text in texts.items()})
+    image = b64encode(svg.encode()).decode()
+    return dg.MetadataValue.md(f"![From traced to metered, in tokens](data:image/svg+xml;base64,{image})")
+
+
+def size_bytes(folder: Path, names: Iterable[str]) -> int:
+    """Return the bytes of published files."""
+    return sum((folder / name).stat().st_size for name in names)
 
 
 def code_version(table: Table) -> str:

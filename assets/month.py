@@ -1,6 +1,7 @@
 """A close: the core, recon and report tables of a month, in one step since one transaction commits them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -8,12 +9,12 @@ from assets.checks import check_results, check_specs
 from assets.close import Reconciled
 from assets.factory import POOL, key_of, table_spec
 from assets.laws import ChecksFailedError
+from assets.metadata import column_lineage, plot, preview
 from assets.partitions import MONTHS, month_of
 from assets.resources import Configuration
+from assets.steps import Reconcile
 from pipeline.changes import told
-from pipeline.period import Month
-from pipeline.settings import Settings
-from schemas.tables import TABLES
+from schemas.tables import TABLES, Table
 
 MONTHLY = tuple(table for table in TABLES if table.is_monthly)
 
@@ -31,7 +32,24 @@ def _tell(context: dg.AssetExecutionContext, done: Reconciled) -> None:
         )
 
 
-def month_assets(reconcile: Callable[[Settings, Month], Reconciled]) -> dg.AssetsDefinition:
+def _committed(table: Table, done: Reconciled) -> dg.MaterializeResult:
+    """Return what to know of a table of the month; its data version is the close."""
+    more: dict[str, Any] = {"bridge": plot(done.steps)} if table.name == "recon.bridge" and done.steps else {}
+    return dg.MaterializeResult(
+        asset_key=key_of(table.name),
+        metadata={
+            "dagster/partition_row_count": done.rows[table.name],
+            "dagster/column_lineage": column_lineage(table),
+            "close_id": done.close_id,
+            "preview": preview(done.previews.get(table.name, table.schema.to_frame())),
+            "explain": f"tallystick explain {done.month} --team TEAM",
+            **more,
+        },
+        data_version=dg.DataVersion(done.close_id),
+    )
+
+
+def month_assets(reconcile: Reconcile) -> dg.AssetsDefinition:
     """Return the tables of a month, filled by one call that commits all of them or none."""
 
     @dg.multi_asset(
@@ -51,11 +69,7 @@ def month_assets(reconcile: Callable[[Settings, Month], Reconciled]) -> dg.Asset
             raise
         _tell(context, done)
         for table in MONTHLY:
-            yield dg.MaterializeResult(
-                asset_key=key_of(table.name),
-                metadata={"dagster/partition_row_count": done.rows[table.name], "close_id": done.close_id},
-                data_version=dg.DataVersion(done.close_id),
-            )
+            yield _committed(table, done)
         yield from check_results(done.checks)
 
     return _reconcile

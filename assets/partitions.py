@@ -8,6 +8,6 @@ MONTHS = dg.MonthlyPartitionsDefinition(start_date="2025-01", fmt="%Y-%m", timez
 """From January 2025 to the running month, which may be closed preliminarily; keys are written YYYY-MM."""
 
 
-def month_of(context: dg.AssetExecutionContext) -> Month:
+def month_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Month:
     """Return the month that a run closes."""
-    return Month.parse(context.partition_key)
+    return Month.parse(context.op_execution_context.partition_key)

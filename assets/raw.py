@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import dagster as dg
 
-from assets.factory import OWNERS, POOL, key_of, table_spec
+from assets.factory import GROUPS, OWNERS, POOL, key_of, patient, table_spec
 from assets.resources import Configuration
+from assets.steps import Steps
 from pipeline.landing_progress import LandingSummary, Progress
-from pipeline.settings import Settings
-from schemas.tables import TABLES
+from pipeline.preflight import Problem
+from pipeline.schedule import fingerprint
+from schemas.tables import TABLES, Table
 
 SOURCES: dict[str, str] = {
     "traces": "Trace dumps in OpenTelemetry JSON lines: what the services logged.",
@@ -35,7 +38,7 @@ def source_specs() -> list[dg.AssetSpec]:
     """Return one external asset per kind of source, where every lineage starts."""
     return [
         dg.AssetSpec(
-            key=["source", kind], group_name="source", description=text, kinds={"file"}, owners=OWNERS
+            key=["source", kind], group_name=GROUPS["source"], description=text, kinds={"file"}, owners=OWNERS
         )
         for kind, text in SOURCES.items()
     ]
@@ -46,28 +49,78 @@ def _sources_of(table: str) -> list[dg.AssetKey]:
     return [dg.AssetKey(["source", kind]) for kind in kinds]
 
 
-Land = Callable[[Settings, Progress | None], LandingSummary]
-"""Brings what is new in the sources into the raw tables, and tells how many bytes are done."""
+INVOICES = "invoices"
+LATE_FILES = "late_files"
+"""Metadata that sensors read: month -> invoices, month -> late files."""
+
+PREFLIGHT = "sources_can_be_read"
+"""What `tallystick check` says, before every landing."""
 
 _TELL_SECONDS = 10.0
 
 
-def landing_assets(land: Land) -> dg.AssetsDefinition:
-    """Return the raw tables, filled by one call that lands what is new."""
+def landing_assets(steps: Steps) -> dg.AssetsDefinition:
+    """Return the raw tables, filled by one call that lands what is new, after a look at all sources."""
+    ready = dg.AssetCheckSpec(
+        PREFLIGHT, asset=key_of("raw.file"), description="Configuration and sources can be used."
+    )
 
-    @dg.multi_asset(name="land", specs=[table_spec(t, _sources_of(t.name)) for t in RAW], pool=POOL)
+    @dg.multi_asset(
+        name="land",
+        specs=[table_spec(table, _sources_of(table.name)) for table in RAW],
+        check_specs=[ready],
+        pool=POOL,
+    )
     def _land(
         context: dg.AssetExecutionContext, configuration: Configuration
-    ) -> Iterator[dg.MaterializeResult]:
-        summary = land(configuration.settings(), _logged(context.log.info))
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        settings = configuration.settings()
+        yield _ready(context, steps.check(settings))
+        with patient():
+            summary = steps.land(settings, _logged(context.log.info))
         context.log.info(f"{sum(summary.rows.values()):,} rows are landed")
         for late in summary.late:
             context.log.warning(late)
         for table in RAW:
-            metadata = {"dagster/row_count": summary.rows[table.name]}
-            yield dg.MaterializeResult(asset_key=key_of(table.name), metadata=metadata)
+            yield _landed(table, summary)
 
     return _land
+
+
+def _ready(context: dg.AssetExecutionContext, problems: list[Problem]) -> dg.AssetCheckResult:
+    """Return what is wrong with the sources; a source that cannot be read does not hold up the others."""
+    errors = [problem for problem in problems if problem.severity == "error"]
+    lines = [f"{each.severity}: {each.where}: {each.message} {each.advice}" for each in problems]
+    for line in lines:
+        context.log.warning(line)
+    return dg.AssetCheckResult(
+        passed=not errors,
+        check_name=PREFLIGHT,
+        asset_key=key_of("raw.file"),
+        severity=dg.AssetCheckSeverity.ERROR,
+        description="\n".join(lines) or "Configuration and sources can be used.",
+        metadata={"errors": len(errors), "warnings": len(problems) - len(errors)},
+    )
+
+
+def _landed(table: Table, summary: LandingSummary) -> dg.MaterializeResult:
+    """Return what to know of a raw table; its data version changes when the content of its files does."""
+    of_kind = _SOURCE_OF.get(table.name)
+    states = [state for kind, state in sorted(summary.states.items()) if of_kind in {None, kind}]
+    told: dict[str, dict[str, Any]] = {
+        "raw.invoice": {INVOICES: summary.invoices},
+        "raw.file": {LATE_FILES: summary.late_files},
+    }
+    return dg.MaterializeResult(
+        asset_key=key_of(table.name),
+        metadata={
+            "dagster/row_count": summary.rows[table.name],
+            "files": sum(state.files for state in states),
+            "bytes": sum(state.size_bytes for state in states),
+            **told.get(table.name, {}),
+        },
+        data_version=dg.DataVersion(fingerprint(state.state for state in states)),
+    )
 
 
 def _logged(log: Callable[[str], None]) -> Progress:

@@ -1,15 +1,17 @@
 """What people open: the pages and the files that a close publishes under output/<month>/."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import PurePath
 
 import dagster as dg
 
 from assets.close import Published
-from assets.factory import OWNERS, POOL, key_of
+from assets.factory import GROUPS, OWNERS, POOL, key_of, patient
+from assets.metadata import size_bytes
 from assets.partitions import MONTHS, month_of
 from assets.resources import Configuration
+from assets.steps import Publish
 from pipeline.period import Month
-from pipeline.settings import Settings
 from schemas.tables import TABLES
 
 INDEX = dg.AssetKey(["published", "index"])
@@ -23,6 +25,7 @@ PAGE_READS = (
     "raw.quarantine",
     "core.unmapped",
     "recon.expected_rate",
+    "recon.rate",
     "recon.unmetered",
     "recon.bridge",
     "recon.tieout",
@@ -48,7 +51,7 @@ def _spec(key: dg.AssetKey, reads: tuple[str, ...], kinds: set[str], description
     return dg.AssetSpec(
         key=key,
         deps=[key_of(name) for name in reads],
-        group_name="published",
+        group_name=GROUPS["published"],
         kinds=kinds,
         owners=OWNERS,
         description=description,
@@ -72,40 +75,49 @@ def published_specs() -> list[dg.AssetSpec]:
     ]
 
 
-def published_assets(publish: Callable[[Settings, Month], Published]) -> dg.AssetsDefinition:
+_PARTS: dict[dg.AssetKey, tuple[str, tuple[str, ...]]] = {
+    INDEX: (".", ("index.html",)),
+    TEAMS: ("teams", (".html",)),
+    WORKBOOK: (".", ("workbook.xlsx",)),
+    DISPUTES: ("dispute", ("",)),
+    EXPORTS: (".", (".parquet", ".csv")),
+}
+"""Asset -> folder of its files below that of the month, and how their names end."""
+
+
+def published_assets(publish: Publish) -> dg.AssetsDefinition:
     """Return the files of a month, written by one call that replaces all of them or none."""
 
     @dg.multi_asset(name="publish", specs=published_specs(), partitions_def=MONTHS, pool=POOL)
     def _publish(
         context: dg.AssetExecutionContext, configuration: Configuration
     ) -> Iterator[dg.MaterializeResult]:
-        done = publish(configuration.settings(), month_of(context))
+        month = month_of(context)
+        with patient():
+            done = publish(configuration.settings(), month)
         context.log.info(done.headline)
-        pages = sum(name.startswith("teams/") and name.endswith(".html") for name in done.files)
-        yield dg.MaterializeResult(
-            asset_key=INDEX,
-            metadata={
-                "page": dg.MetadataValue.path(done.folder / "index.html"),
-                "headline": done.headline,
-                **({"copy": done.copy} if done.copy else {}),
-            },
-        )
-        yield dg.MaterializeResult(
-            asset_key=TEAMS,
-            metadata={"folder": dg.MetadataValue.path(done.folder / "teams"), "pages": pages},
-        )
-        yield dg.MaterializeResult(
-            asset_key=WORKBOOK,
-            metadata={"workbook": dg.MetadataValue.path(done.folder / "workbook.xlsx")},
-        )
-        letters = sum(name.startswith("dispute/") and name.endswith(".txt") for name in done.files)
-        yield dg.MaterializeResult(
-            asset_key=DISPUTES,
-            metadata={"folder": dg.MetadataValue.path(done.folder / "dispute"), "letters": letters},
-        )
-        yield dg.MaterializeResult(
-            asset_key=EXPORTS,
-            metadata={"folder": dg.MetadataValue.path(done.folder), "files": "\n".join(done.files)},
-        )
+        for key in _PARTS:
+            yield _published(key, done, month)
 
     return _publish
+
+
+def _published(key: dg.AssetKey, done: Published, month: Month) -> dg.MaterializeResult:
+    """Return what to know of published files; their data version is the close that they show."""
+    folder, ends = _PARTS[key]
+    files = [name for name in done.files if PurePath(name).parent == PurePath(folder) and name.endswith(ends)]
+    place = done.folder / (files[0] if len(files) == 1 else folder)
+    more = {"copy": done.copy} if done.copy else {}
+    return dg.MaterializeResult(
+        asset_key=key,
+        metadata={
+            "path": dg.MetadataValue.path(place),
+            "files": len(files),
+            "bytes": size_bytes(done.folder, files),
+            "headline": done.headline,
+            "state": done.state,
+            "explain": f"tallystick explain {month} --team TEAM",
+            **more,
+        },
+        data_version=dg.DataVersion(done.close_id),
+    )

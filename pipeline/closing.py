@@ -149,7 +149,7 @@ def hashes(
 def rules(settings: Settings) -> dict[str, str]:
     """Return the hash of each section of the configuration that figures depend on."""
     sections = settings.model_dump(
-        mode="json", exclude={"root", "output", "sources", "s3", "landing", "delivery"}
+        mode="json", exclude={"root", "output", "sources", "s3", "landing", "schedule", "health", "delivery"}
     )
     stated = [source.model_dump_json(include=_STATED) for source in settings.sources]
     sections["sources"] = sorted(stated)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pipeline.intake.manifest import Offered
 from pipeline.source_settings import Source
@@ -66,6 +67,15 @@ class SourceSummary:
         return told + "".join(f"\n  not read: {name}: {why}" for name, why in self.ignored)
 
 
+class KindState(NamedTuple):
+    """What has landed of a kind of source."""
+
+    files: int
+    size_bytes: int
+    state: str
+    """A word that changes with any content."""
+
+
 @dataclass(frozen=True)
 class LandingSummary:
     """What a landing did, source by source, and the size of every raw table after it."""
@@ -74,6 +84,12 @@ class LandingSummary:
     rows: dict[str, int]
     late: tuple[str, ...] = ()
     """Locked months that files came for or went from; a line for each."""
+    late_files: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The same: month -> files."""
+    invoices: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Month -> the invoices for it that have landed, with their contents' ids."""
+    states: dict[str, KindState] = field(default_factory=dict)
+    """Kind of source -> what has landed of it."""
 
     def text(self) -> str:
         """Return a few lines for people."""

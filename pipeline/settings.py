@@ -23,10 +23,12 @@ from pipeline.contract_settings import Contracts, Price
 from pipeline.delivery_settings import Delivery
 from pipeline.errors import ConfigError
 from pipeline.exchange_settings import ExchangeRates
+from pipeline.health_settings import Health
 from pipeline.journal_settings import Journal
 from pipeline.keys import is_remote
 from pipeline.landing_settings import Landing
 from pipeline.output_settings import S3, Output
+from pipeline.schedule_settings import Schedule
 from pipeline.sections import Section
 from pipeline.settings_errors import problem
 from pipeline.source_settings import Source
@@ -102,6 +104,8 @@ class Settings(Section):
     sampling: tuple[Sampling, ...] = ()
     anatomy: Anatomy = Anatomy()
     closing: Closing = Closing()
+    schedule: Schedule = Schedule()
+    health: Health = Health()
     delivery: Delivery = Delivery()
     allocation: Allocation = Allocation()
     budgets: Budgets = ()

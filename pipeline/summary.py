@@ -55,7 +55,9 @@ def close_id(
         "month": str(month),
         "version": version("tallystick"),
         "price_list": list_card(),
-        "settings": settings.model_dump(mode="json", exclude={"root", "output", "sources", "s3", "delivery"}),
+        "settings": settings.model_dump(
+            mode="json", exclude={"root", "output", "sources", "s3", "schedule", "health", "delivery"}
+        ),
         "files": sorted(landed.rows()),
     }
     if outcomes is not None and outcomes.height:

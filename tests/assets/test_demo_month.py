@@ -8,6 +8,7 @@ import pytest
 
 from assets import close, laws
 from assets.definitions import build_defs
+from pipeline.health import DAILY, MONTHLY
 from pipeline.period import Month
 from schemas.tables import TABLES
 
@@ -51,7 +52,8 @@ def test_a_month_materialises_every_table_and_every_law_holds(run_twice) -> None
     checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
     assert {table.name.replace(".", "/") for table in TABLES} <= keys
     assert {"published/index", "published/teams", "published/workbook", "published/exports"} <= keys
-    assert checks == dict.fromkeys(laws.CHECKS, True)
+    assert {name: checks[name] for name in laws.CHECKS} == dict.fromkeys(laws.CHECKS, True)
+    assert set(checks) == {*laws.CHECKS, *(watch.code for watch in (*DAILY, *MONTHLY)), "sources_can_be_read"}
 
 
 def test_a_second_run_changes_no_byte(run_twice) -> None:

@@ -9,14 +9,15 @@ import pytest
 
 import reports
 from assets.definitions import build_defs, defs
-from assets.factory import key_of
-from assets.jobs import monthly_close
+from assets.factory import GROUPS, key_of
 from assets.laws import CHECKS
+from assets.mail import MAILS
 from assets.partitions import MONTHS
-from assets.raw import SOURCES
+from assets.raw import PREFLIGHT, SOURCES
 from assets.report import PAGE_READS
+from pipeline.health import DAILY, MONTHLY
 from pipeline.source_settings import Source
-from schemas.tables import TABLES
+from schemas.tables import BY_NAME, TABLES
 
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 TABLE_KEYS = {table.name.replace(".", "/") for table in TABLES}
@@ -27,7 +28,9 @@ def test_the_graph_loads_without_configuration_and_without_warnings() -> None:
 
 
 def test_every_table_is_an_asset_of_the_same_name() -> None:
-    tables = {key for key, spec in SPECS.items() if spec.group_name not in ("source", "published")}
+    tables = {
+        key for key, spec in SPECS.items() if spec.group_name[2:] not in ("source", "published", "delivered")
+    }
 
     assert tables == TABLE_KEYS
 
@@ -39,7 +42,7 @@ def test_an_asset_tells_what_its_contract_says(table) -> None:
     columns = spec.metadata["dagster/column_schema"].columns
     assert [column.name for column in columns] == list(table.schema)
     assert all(column.description for column in columns)
-    assert (spec.group_name, spec.description) == (table.layer, table.grain)
+    assert (spec.group_name, spec.description) == (GROUPS[table.layer], table.grain)
     assert spec.metadata["dagster/table_name"] == table.name
     assert spec.owners
     assert spec.kinds
@@ -52,6 +55,13 @@ def test_a_table_of_a_month_depends_on_what_it_reads_and_nothing_else(table) -> 
 
     assert {dep.asset_key for dep in spec.deps} == {key_of(name) for name in table.reads}
     assert spec.partitions_def == MONTHS
+
+
+def test_groups_are_read_in_the_order_of_the_layers() -> None:
+    layers = list(dict.fromkeys(table.layer for table in TABLES))
+
+    assert sorted(GROUPS.values()) == [GROUPS[name] for name in ("source", *layers, "published", "delivered")]
+    assert {spec.group_name for spec in SPECS.values()} == set(GROUPS.values())
 
 
 def test_sources_are_the_kinds_that_the_configuration_knows() -> None:
@@ -77,27 +87,28 @@ def test_pages_depend_on_the_tables_that_the_reports_name() -> None:
     sources = [path.read_text("utf-8") for path in Path(reports.__file__).parent.rglob("*.py")]
     named = {name for text in sources for name in re.findall(r'"((?:raw|core|recon|report)\.[a-z_]+)"', text)}
 
-    assert named == set(PAGE_READS)
+    assert named & set(BY_NAME) == set(PAGE_READS)  # report.js is a file of the pages
 
 
-def test_every_law_blocks() -> None:
-    checks = {
-        (check.name, check.asset_key): check.blocking
-        for asset in defs.resolve_asset_graph().assets_defs
-        for check in asset.check_specs
-    }
+def _checks(blocking: bool) -> set[tuple[str, dg.AssetKey]]:
+    graph = defs.resolve_asset_graph()
+    checks = [graph.get_check_spec(key) for key in graph.asset_check_keys]
+    return {(check.name, check.asset_key) for check in checks if check.blocking == blocking}
 
-    assert checks == {(name, key_of(table)): True for name, (table, _) in CHECKS.items()}
+
+def test_laws_block_and_watches_do_not() -> None:
+    assert _checks(blocking=True) == {(name, key_of(table)) for name, (table, _) in CHECKS.items()}
+    watches = {(watch.code, key_of(watch.table)) for watch in (*DAILY, *MONTHLY)}
+    assert _checks(blocking=False) == {*watches, (PREFLIGHT, key_of("raw.file"))}
 
 
 def test_steps_that_open_the_warehouse_take_turns() -> None:
-    steps = [asset for asset in defs.resolve_asset_graph().assets_defs if asset.is_executable]
+    graph = defs.resolve_asset_graph()
+    steps = [each for each in graph.assets_defs if each.is_executable and MAILS not in each.keys]
 
-    assert {asset.op.name: asset.op.pool for asset in steps} == {
-        "land": "duckdb",
-        "reconcile": "duckdb",
-        "publish": "duckdb",
-    }
+    assert {asset.op.name: asset.op.pool for asset in steps} == dict.fromkeys(
+        ("land", "reconcile", "publish", "watch_landing", "watch_month"), "duckdb"
+    )
 
 
 def test_the_running_month_can_be_closed_and_the_next_cannot() -> None:
@@ -105,14 +116,3 @@ def test_the_running_month_can_be_closed_and_the_next_cannot() -> None:
 
     assert keys[0] == "2025-01"
     assert keys[-1] == "2026-11"
-
-
-@pytest.mark.parametrize(
-    ("fires_at", "month"),
-    [(datetime(2026, 11, 3, 6, tzinfo=UTC), "2026-10"), (datetime(2027, 1, 3, 6, tzinfo=UTC), "2026-12")],
-)
-def test_the_monthly_schedule_closes_the_month_before(fires_at, month) -> None:
-    with dg.build_schedule_context(scheduled_execution_time=fires_at) as context:
-        request = monthly_close(context)
-
-    assert request.partition_key == month

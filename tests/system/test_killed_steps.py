@@ -1,0 +1,74 @@
+"""A run of the graph that is killed in any of its steps: the next one gives the bytes of an undisturbed one."""
+
+import hashlib
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.simulator import world
+from tests.system.servers import ROOT
+
+pytestmark = pytest.mark.system
+MONTH = "2026-10"
+STEPS = ("land", "watch_landing", "reconcile", "watch_month", "publish")
+ROUNDS = 4
+CHANCE = random.Random(11)  # noqa: S311
+DELAYS = [(step, CHANCE.random() * 0.6) for step in STEPS for _ in range(ROUNDS)]
+
+
+def _start(folder: Path, home: Path) -> subprocess.Popen[str]:
+    home.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "dagster.yaml", home)
+    env = {**os.environ, "DAGSTER_HOME": str(home), "TALLYSTICK_CONFIG": str(folder / "tallystick.toml")}
+    command = ["-m", "dagster", "job", "execute", "-m", "assets.definitions", "-j", "close_month"]
+    tags = f'{{"dagster/partition": "{MONTH}"}}'
+    return subprocess.Popen(
+        [sys.executable, "-u", *command, "--tags", tags],
+        cwd=home, env=env, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def _published(folder: Path) -> dict[str, str] | None:
+    root = folder / "output" / MONTH
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    return {str(f.relative_to(root)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files} or None
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A month that nobody has closed, and what its close publishes."""
+    pristine = tmp_path_factory.mktemp("world") / "demo"
+    world.write(pristine, seed=5, month=MONTH, calls=300, progress=lambda what, done, whole: None)
+    calm = Path(shutil.copytree(pristine, tmp_path_factory.mktemp("calm") / "demo"))
+    process = _start(calm, calm.parent / "home")
+    _, told = process.communicate(timeout=600)
+    assert process.returncode == 0, told[-3000:]
+    found = _published(calm)
+    assert found
+    return pristine, found
+
+
+@pytest.mark.parametrize(("step", "delay"), DELAYS)
+def test_a_killed_step_is_as_if_it_had_never_been(undisturbed, tmp_path, step, delay) -> None:
+    pristine, expected = undisturbed
+    folder = Path(shutil.copytree(pristine, tmp_path / "demo"))
+    process = _start(folder, tmp_path / "home")
+    assert process.stderr
+    begun = any(f'Started execution of step "{step}"' in line for line in process.stderr)
+    assert begun
+    time.sleep(delay)
+    process.kill()
+    process.communicate(timeout=60)
+    assert _published(folder) in (None, expected)
+
+    again = _start(folder, tmp_path / "home")
+    _, told = again.communicate(timeout=600)
+
+    assert again.returncode == 0, told[-3000:]
+    assert _published(folder) == expected
