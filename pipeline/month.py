@@ -79,6 +79,8 @@ def month_tables(
     money = priced(result.bridge, meters.served, month, card)
     daily = by_day(money.days, money.rates)
     tables = _facts(parts, month) | _money(parts, month, money, daily)
+    read = Metered(daily, meters.coverage)
+    tables["recon.charge"], idle = with_idle(tables["recon.charge"], read, settings.contracts, month)
     arrivals = Arrivals(raw["raw.invoice"], raw["raw.file"], settings, month)
     tables |= ledgers(raw, daily, tables["recon.tieout"], arrivals)
     judged = with_workloads(calls.calls, settings)
@@ -87,7 +89,7 @@ def month_tables(
     tables["report.team"] = teams(money.bridge, tables["recon.allocation"], calls.calls, str(month))
     units = unit_errors(bills.billed, meters.metered, card, month)
     grants = grant_findings(month, raw.get("recon.prepaid"), tables["recon.prepaid"])
-    tables["recon.finding"] = pl.concat([tables["recon.finding"], units, grants])
+    tables["recon.finding"] = pl.concat([tables["recon.finding"], units, idle, grants])
     tables |= month_over_month(settings, month, raw, tables, (judged, card))
     tables["report.dispute"] = disputes(str(month), tables, calls.calls)
     tables["recon.finding"] = _findings(settings, month, raw, tables, parts)
@@ -146,15 +148,13 @@ def _money(parts: _Parts, month: Month, money: Priced, daily: pl.DataFrame) -> d
     effects = price_findings(str(month), tied.charges, tied.effects)
     taxes = tax_findings(str(month), parts.bills.billed)
     found = rate_findings(month, parts.card, parts.floors, money, parts.calls.calls)
-    meter_read = Metered(daily, parts.meters.coverage)
-    charges, capacity = with_idle(tied.charges, meter_read, parts.card.contracts, month)
     return {
         "recon.expected_rate": money.rates,
         "recon.bridge": money.bridge,
         "recon.tieout": tied.tieout,
-        "recon.charge": charges,
+        "recon.charge": tied.charges,
         "recon.price_effect": tied.effects,
-        "recon.finding": pl.concat([tied.findings, effects, taxes, found, capacity]),
+        "recon.finding": pl.concat([tied.findings, effects, taxes, found]),
     }
 
 
