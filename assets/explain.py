@@ -77,6 +77,8 @@ def _invoice(rows: pl.DataFrame, title: str, limit: int) -> None:
     for cells in found:
         table.add_row(*_cells(*cells))
     _show(table, f"{title}: the {len(found)} largest of {fmt.plural(rows.height, 'line')} that differ")
+    if fees := invoices.fees(rows):
+        _say(fees)
     _say(f"Together {fmt.exact_usd(Decimal(rows['billed_usd'].sum()))}. One line in full: --line <number>")
 
 

@@ -15,10 +15,12 @@ from pipeline.pricing import RateCard
 from pipeline.providers import PROVIDERS
 from pipeline.settings import Settings
 from reports import format as fmt
-from schemas.types import ALL, CHARGE_PARTS
+from schemas.types import ALL, CHARGE_PARTS, FEE_KINDS
 
 _MILLION = 1_000_000
-_DETAIL = ("billed_on", "line_item", "model", "service_tier", "token_kind", "quantity", "charge_class")
+_DETAIL = (
+    "billed_on", "line_item", "fee_kind", "model", "service_tier", "token_kind", "quantity", "charge_class",
+)  # fmt: skip
 
 
 def of_invoice(charges: pl.DataFrame, invoice: str) -> pl.DataFrame:
@@ -28,6 +30,10 @@ def of_invoice(charges: pl.DataFrame, invoice: str) -> pl.DataFrame:
         ConfigError: there is no such invoice; the message names those that there are.
     """
     name = pl.coalesce("invoice_id", "account")
+    later = {"fee_kind": pl.String(), "idle_usd": pl.Decimal(38, 12)}  # published months of before lack them
+    charges = charges.with_columns(
+        pl.lit(None, dtype).alias(column) for column, dtype in later.items() if column not in charges.columns
+    )
     rows = charges.filter(name == invoice).sort("provider", "account", "line_number")
     if rows.is_empty():
         known = ", ".join(fmt.label(value) for value in sorted(charges.select(name).to_series().unique()))
@@ -43,10 +49,25 @@ def differing(rows: pl.DataFrame, limit: int) -> list[tuple[str, ...]]:
     for row in shown.iter_rows(named=True):
         words = [str(row[name]) for name in ("model", "token_kind", "line_item") if row[name]]
         parts = [(name, row[f"{name}_usd"]) for name in CHARGE_PARTS[1:]]
-        told = [f"{name} {fmt.exact_usd(usd)}" for name, usd in parts if usd]
+        told = [f"{_part(name, row)} {fmt.exact_usd(usd)}" for name, usd in parts if usd]
+        if row["idle_usd"]:
+            told.append(f"of it idle {fmt.exact_usd(row['idle_usd'])}")
         figures = (fmt.exact_usd(row["expected_usd"]), fmt.exact_usd(row["billed_usd"]))
         found.append((str(row["line_number"]), " ".join(words), *figures, "; ".join(told)))
     return found
+
+
+def fees(rows: pl.DataFrame) -> str:
+    """Return what the fees of an invoice are for, as a sentence; empty where there are none."""
+    sums = rows.filter(pl.col("fee_kind").is_not_null()).group_by("fee_kind").agg(pl.col("fee_usd").sum())
+    known = dict(sums.rows())
+    told = [f"{kind} {fmt.exact_usd(known[kind])}" for kind in FEE_KINDS if kind in known]
+    return f"Fees: {'; '.join(told)}." if told else ""
+
+
+def _part(name: str, row: dict[str, Any]) -> str:
+    """Name of a part of a line; of a fee what it is for."""
+    return f"fee ({row['fee_kind']})" if name == "fee" and row["fee_kind"] else name
 
 
 def line_of(rows: pl.DataFrame, number: int) -> dict[str, Any]:
@@ -70,7 +91,8 @@ def facts(row: dict[str, Any]) -> list[tuple[str, str]]:
     if row["expected_origin"]:
         told.append(("expected_origin", row["expected_origin"]))
     parts = [(f"{name}_usd", row[f"{name}_usd"]) for name in (*CHARGE_PARTS, "billed")]
-    return told + [(name, f"{usd:f}") for name, usd in parts if usd]
+    told += [(name, f"{usd:f}") for name, usd in parts if usd]
+    return told if row["idle_usd"] is None else [*told, ("idle_usd", f"{row['idle_usd']:f}")]
 
 
 def tried(row: dict[str, Any], settings: Settings, month: Month, limit: int) -> list[Candidate]:

@@ -60,7 +60,7 @@ class Allocation(Section):
     unexplained: Method = Method(method="proportional")
     """Tokens that no cause explains, and lines for models that nobody metered or traced."""
     idle: Method = Method(method="pool")
-    """Minimum charges under a contract with a commitment or capacity."""
+    """Minimum charges under a contract with a commitment or capacity, and capacity that nobody used."""
     fees: Method = Method(method="proportional")
     minimums: Method = Method(method="proportional")
     credits: Method = Method(method="proportional")

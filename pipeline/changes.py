@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from pipeline.closing import OUTCOMES
 from pipeline.figures import KEYS
 from pipeline.findings import finding
 from pipeline.period import Month
@@ -50,7 +51,7 @@ def changed_rules(lock: Mapping[str, Any], now: Mapping[str, str], rates: int) -
     """Return what of the rules is another now, in words; `rates` is how many expected rates are."""
     old, new = json.loads(lock["rules"]), json.loads(now["rules"])
     sections = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    words = [f"[{name}] of the configuration" for name in sections]
+    words = [f"the {name}" if name == OUTCOMES else f"[{name}] of the configuration" for name in sections]
     if lock["tallystick_version"] != now["tallystick_version"]:
         words.append(f"Tallystick: {lock['tallystick_version']} then, {now['tallystick_version']} now")
     if rates:

@@ -16,6 +16,9 @@ from pipeline.stored import printable
 from schemas.report import Closing, LockedFile, LockedQuarantine
 
 LOCKS = ("closed", "restated")
+OUTCOMES = "table of outcomes"
+"""Its name among the rules of a lock, beside the sections of the configuration."""
+
 LEDGER_SCHEMA = pl.Schema(Closing.empty().schema)
 _STATED = {"provider", "account", "pulled_at"}
 _NAME, _WHY = 120, 400
@@ -122,14 +125,20 @@ def _numbered(frame: pl.DataFrame, month: Month, number: int, columns: list[str]
     ).select(columns)
 
 
-def hashes(settings: Settings, files: pl.DataFrame, rates: pl.DataFrame) -> dict[str, str]:
-    """Return what a lock records of inputs, rules and prices."""
+def hashes(
+    settings: Settings, files: pl.DataFrame, rates: pl.DataFrame, outcomes: pl.DataFrame
+) -> dict[str, str]:
+    """Return what a lock records of inputs, rules and prices; `outcomes` are rows that no file landed."""
     contents = files.filter(pl.col("duplicate_of").is_null()).select("kind", "file_id", "decoder")
     sections = rules(settings)
+    inputs: list[tuple[Any, ...]] = sorted(contents.rows())
+    if outcomes.height:
+        inputs += outcomes.rows()
+        sections[OUTCOMES] = _hash(outcomes.rows())[:16]
     ours = version("tallystick")
     prices = _hash(sorted(map(str, rates.rows())))
     return {
-        "inputs_hash": _hash(sorted(contents.rows())),
+        "inputs_hash": _hash(inputs),
         "rules_hash": _hash([sections, ours]),
         "rules": json.dumps(sections, sort_keys=True),
         "price_card": f"genai-prices {version('genai-prices')}, rates {prices[:16]}",

@@ -93,6 +93,22 @@ class Capacity(Section):
     usd_per_unit_hour: Decimal = Field(ge=0)
     models: tuple[str, ...] = ("*",)
     """Globs of the models that it serves."""
+    tokens_per_unit_hour: int | None = Field(default=None, ge=1)
+    """Weighted tokens that one unit serves in an hour; left out, nobody can tell how much of it is used."""
+    token_weights: dict[str, Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict
+    )
+    """Token kind -> as how many a token of it counts, such as output = 4 and cache_read = 0; else as one."""
+
+    @model_validator(mode="after")
+    def _weighs_what_it_serves(self) -> "Capacity":
+        _known(tuple(self.token_weights))
+        if self.token_weights and self.tokens_per_unit_hour is None:
+            raise ValueError(
+                f"capacity '{self.name}' has token_weights without tokens_per_unit_hour, the number of "
+                "weighted tokens that one unit serves in an hour"
+            )
+        return self
 
 
 class Contract(_Dated):

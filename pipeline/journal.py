@@ -32,7 +32,7 @@ def journal(tables: Mapping[str, pl.DataFrame], earlier: pl.DataFrame, arrivals:
     """
     own = books(arrivals.settings.journal, tables["recon.allocation"], tables["recon.bridge"])
     prepaid = tables["recon.prepaid"]
-    drawn = prepaid.filter(pl.col("invoice_id").is_null())
+    drawn = prepaid.filter(pl.col("invoice_id").is_null() & (pl.col("entry") != "expired"))
     accrual = tables["recon.accrual"].join(drawn.select(_ACCOUNT).unique(), on=_ACCOUNT, how="anti")
     accrued = earlier.filter((pl.col("month") < str(arrivals.month)) & (pl.col("entry") == "accrual"))
     entries = [
@@ -40,6 +40,7 @@ def journal(tables: Mapping[str, pl.DataFrame], earlier: pl.DataFrame, arrivals:
         *_purchases(own, prepaid),
         *_drawn_usage(own, drawn),
         *_drawn_credits(own, prepaid),
+        *_expired(own, prepaid),
         *_accruals(own, accrual),
         *_reversals(own, tables["recon.accrual"], accrued, arrivals),
     ]
@@ -114,6 +115,23 @@ def _drawn_credits(own: Books, prepaid: pl.DataFrame) -> Iterator[Entry]:
             own.credited((provider, account, invoice_id), -usd),
             [Part(own.rules.prepaid, usd)],
             invoice_id,
+        )
+
+
+def _expired(own: Books, prepaid: pl.DataFrame) -> Iterator[Entry]:
+    key = [*_ACCOUNT, "grant_id"]
+    lost = prepaid.filter(entry="expired").group_by(key).agg(pl.col("usd").sum()).sort(key)
+    for provider, account, grant, usd in lost.rows():
+        charged = [Part(own.rules.expired, -usd, own.rules.cost_centre)]
+        yield Entry(
+            "prepaid_expired",
+            provider,
+            account,
+            (grant,),
+            f"What was left of credit {grant} has expired",
+            f"recon.prepaid: expired, {grant}",
+            charged,
+            _against(own.rules.prepaid, charged),
         )
 
 

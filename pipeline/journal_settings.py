@@ -41,6 +41,8 @@ class Journal(Section):
     """Usage that no invoice bills yet."""
     prepaid: Code = "prepaid_llm_credit"
     """Credit that is bought before it is used."""
+    expired: Code = "expired_llm_credit"
+    """Expense account of credit that expired before it was used."""
     rounding: Code = "rounding_differences"
     """What makes an invoice whole cents."""
     cost_centre: Code | None = None

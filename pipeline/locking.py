@@ -16,6 +16,7 @@ from pipeline.figures import differences, figures, locked, restated
 from pipeline.open_items import hindering
 from pipeline.period import Month
 from pipeline.settings import Settings
+from pipeline.variance.outcomes import ROWS, read_outcomes
 from pipeline.warehouse import Warehouse
 from schemas.recon import Finding
 from schemas.tables import BY_NAME, TABLES
@@ -63,6 +64,10 @@ def read_month(warehouse: Warehouse, month: Month, names: tuple[str, ...]) -> di
     return found
 
 
+def _outcomes(settings: Settings) -> pl.DataFrame:
+    return read_outcomes(settings)[ROWS]
+
+
 def _of_time(warehouse: Warehouse, month: Month) -> pl.DataFrame:
     start, end = month.window(_MARGIN)
     return warehouse.run("files_of_time", start=start, end=end)
@@ -93,7 +98,7 @@ def compared(settings: Settings, month: Month, warehouse: Warehouse, compute: Co
     names = tuple(name for name in fresh if BY_NAME[name].exported and not BY_NAME[name].is_ledger)
     old = read_month(warehouse, month, (*names, _RATE))
     tables = differing(old, {name: fresh[name] for name in names})
-    facts = hashes(settings, warehouse.read(BY_NAME["raw.file"]), fresh[_RATE])
+    facts = hashes(settings, warehouse.read(BY_NAME["raw.file"]), fresh[_RATE], _outcomes(settings))
     gaps, rates = differences(then, figures(fresh)), changed_rates(old[_RATE], fresh[_RATE])
     rules = changed_rules(now.lock, facts, rates)
     return Changes(str(month), gaps, tables, _late(warehouse, month), rules)
@@ -130,7 +135,7 @@ def lock(
         return hinders
     number = now.version + 1
     why = now.reopened["why"] if now.reopened else None
-    facts = hashes(settings, tables["raw.file"], tables[_RATE])
+    facts = hashes(settings, tables["raw.file"], tables[_RATE], _outcomes(settings))
     facts["close_id"] = tables["report.close"]["close_id"][0]
     facts["results_hash"] = _results(settings, month, tables)
     found = figures(tables)

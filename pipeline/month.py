@@ -14,7 +14,9 @@ from pipeline.bills import Bills, bill
 from pipeline.calls import Calls
 from pipeline.cause import Cause
 from pipeline.charges.arrivals import Arrivals
+from pipeline.charges.capacity import Metered, with_idle
 from pipeline.charges.cells import by_day, search_of
+from pipeline.charges.grant_findings import grant_findings
 from pipeline.charges.ledgers import ledgers
 from pipeline.charges.price_findings import price_findings
 from pipeline.charges.tax_findings import tax_findings
@@ -77,6 +79,8 @@ def month_tables(
     money = priced(result.bridge, meters.served, month, card)
     daily = by_day(money.days, money.rates)
     tables = _facts(parts, month) | _money(parts, month, money, daily)
+    read = Metered(daily, meters.coverage)
+    tables["recon.charge"], idle = with_idle(tables["recon.charge"], read, settings.contracts, month)
     arrivals = Arrivals(raw["raw.invoice"], raw["raw.file"], settings, month)
     tables |= ledgers(raw, daily, tables["recon.tieout"], arrivals)
     judged = with_workloads(calls.calls, settings)
@@ -84,7 +88,8 @@ def month_tables(
     tables["recon.allocation"] = allocate(tables["recon.charge"], money.bridge, judged, settings, month)
     tables["report.team"] = teams(money.bridge, tables["recon.allocation"], calls.calls, str(month))
     units = unit_errors(bills.billed, meters.metered, card, month)
-    tables["recon.finding"] = pl.concat([tables["recon.finding"], units])
+    grants = grant_findings(month, raw.get("recon.prepaid"), tables["recon.prepaid"])
+    tables["recon.finding"] = pl.concat([tables["recon.finding"], units, idle, grants])
     tables |= month_over_month(settings, month, raw, tables, (judged, card))
     tables["report.dispute"] = disputes(str(month), tables, calls.calls)
     tables["recon.finding"] = _findings(settings, month, raw, tables, parts)

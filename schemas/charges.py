@@ -3,7 +3,7 @@
 import polars as pl
 
 from schemas.parts import Monthly
-from schemas.types import PRICE_EFFECTS, Quantity, Tokens, Usd, column, maybe
+from schemas.types import FEE_KINDS, PRICE_EFFECTS, Quantity, Tokens, Usd, column, maybe
 
 
 class _BilledLine(Monthly):
@@ -27,6 +27,10 @@ class Charge(_BilledLine):
         isin=["invoice", "cost", "usage", "rounding"],
     )
     category: str = column("usage, fee, minimum, credit, discount, tax, rounding or adjustment.")
+    fee_kind: str = maybe(
+        "What a fee is for, as its line tells; `other` where it does not, null on lines that are no fee.",
+        isin=list(FEE_KINDS),
+    )
     charge_class: str = maybe("Correction where the line corrects an earlier bill, after FOCUS.")
     billed_on: pl.Date = maybe("Day of the charge, where known.")
     line_item: str = maybe("SKU or description as sent.")
@@ -40,6 +44,9 @@ class Charge(_BilledLine):
     quantity_usd: Usd = column("Tokens billed beyond the metered ones, at the expected rate.")
     price_usd: Usd = column("Billed beyond the expected rate: the sum of the line's price effects.")
     fee_usd: Usd = column("Charge for something else than tokens.")
+    idle_usd: Usd = maybe(
+        "Of the fee for capacity what nobody used; null on other lines, and where it cannot be told."
+    )
     minimum_usd: Usd = column("Minimum charge.")
     credit_usd: Usd = column("Credit; negative when money comes off.")
     discount_usd: Usd = column("Discount; negative when money comes off.")
@@ -101,10 +108,14 @@ class Prepaid(Monthly):
     account: str = column("Provider account.")
     grant_id: str = column("Name of the grant, else the invoice that bought it.")
     entry: str = column(
-        "granted, drawn, or overdrawn for usage beyond all grants.", isin=["granted", "drawn", "overdrawn"]
+        "granted, drawn, overdrawn for usage beyond all grants, or expired: left after the last day.",
+        isin=["granted", "drawn", "overdrawn", "expired"],
     )
-    invoice_id: str = maybe("The invoice that grants or draws; null for usage that no invoice charges for.")
-    usd: Usd = column("Amount in US dollars: what is drawn is negative.")
+    expires_on: pl.Date = maybe("Last day of the grant; null where it does not expire.")
+    invoice_id: str = maybe(
+        "The invoice that grants or draws; null for usage that no invoice charges for, and for what expired."
+    )
+    usd: Usd = column("Amount in US dollars: what is drawn or expired is negative.")
     balance_usd: Usd = column("Balance of the grant after the entry.")
     reason: str = column("Which line or bill it is.")
 

@@ -83,7 +83,9 @@ class _Columns(Monthly):
     SkuId: str = maybe(
         "What is sold: provider, model and token kind, else the text of the line.", str_matches=_TEXT
     )
-    SkuMeter: str = maybe("What is measured: text of the line, else the token kind.", str_matches=_TEXT)
+    SkuMeter: str = maybe(
+        "What is measured: what a fee is for, else text of the line, else the token kind.", str_matches=_TEXT
+    )
     SkuPriceDetails: str = maybe("JSON object with model, direction and cache action.", str_matches=_JSON)
     SkuPriceId: str = maybe("What is priced: SkuId and service tier.", str_matches=_TEXT)
 

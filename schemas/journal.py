@@ -5,7 +5,7 @@ import polars as pl
 from schemas.parts import Monthly
 from schemas.types import Cents, column, maybe, rule
 
-ENTRIES = ("invoice", "purchase", "accrual", "reversal", "late_invoice", "prepaid_drawn")
+ENTRIES = ("invoice", "purchase", "accrual", "reversal", "late_invoice", "prepaid_drawn", "prepaid_expired")
 """What an entry is, in the order of the file."""
 
 _DEBIT, _CREDIT = pl.col("debit"), pl.col("credit")
@@ -17,7 +17,7 @@ class JournalLine(Monthly):
     entry_id: str = column("The same for the lines of an entry; made of month, kind, account and document.")
     entry: str = column(
         "invoice (of the month), purchase of prepaid credit, accrual of usage that no invoice bills, "
-        "its reversal, late_invoice, or prepaid_drawn.",
+        "its reversal, late_invoice, prepaid_drawn, or prepaid_expired.",
         isin=list(ENTRIES),
     )
     line_number: pl.Int64 = column("Place of the line within its entry, from 1.", ge=1)

@@ -212,6 +212,7 @@ class Invoice(_Raw):
         isin=["usage", "fee", "minimum", "credit", "discount", "tax", "rounding", "adjustment", "prepayment"],
     )
     grant_id: str = maybe("Grant of credit that the line buys or draws from.")
+    expires_on: pl.Date = maybe("Last day of the credit that the line buys; null where it does not expire.")
     description: str = maybe("Text of the line.")
     model: str = maybe("Model, where the line names one.")
     token_kind: str = maybe("Token kind, where the line names one.")

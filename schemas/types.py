@@ -101,6 +101,17 @@ CHARGE_PARTS = (
 )
 """What a billed line is made of, in the order of the components."""
 
+FEE_KINDS = (
+    "web_search",
+    "sessions",
+    "storage",
+    "images",
+    "provisioned_hours",
+    "support",
+    "other",
+)
+"""What a fee is for, in the order of the page; `other` where its line does not tell, or tells several."""
+
 PRICE_EFFECTS = (
     "list_change",
     "contract_not_applied",

@@ -31,7 +31,8 @@ LADDER = (
 def lines_of(charges: pl.DataFrame, contracts: tuple[Contract, ...]) -> pl.DataFrame:
     """Return recon.charge in its order with `line`, `bill` (their numbers) and `kind` of money.
 
-    A minimum under a contract with a commitment or capacity pays for what nobody used: it is idle.
+    A minimum under a contract with a commitment or capacity pays for what nobody used: it is idle, as is
+    what a charge for capacity says of itself.
     """
     bill = ["provider", "account", "invoice_id"]
     kind = pl.col("category").replace_strict(_POOLS, default="usage", return_dtype=pl.String)
@@ -44,7 +45,7 @@ def lines_of(charges: pl.DataFrame, contracts: tuple[Contract, ...]) -> pl.DataF
             kind=pl.when(idle).then(pl.lit("idle")).otherwise(kind),
             counted=pl.when(pl.col("token_kind").is_in(TOKEN_KINDS)).then(pl.col("quantity").round(0)),
         )
-        .select("line_id", "bill", *LINE, "kind", "counted", "billed_usd", "currency_usd")
+        .select("line_id", "bill", *LINE, "kind", "counted", "billed_usd", "currency_usd", "idle_usd")
     )
 
 
@@ -108,12 +109,20 @@ _OWN = ["executing", "initiating", "feature", "environment", "workload", "rule",
 
 
 def amounts(lines: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per amount of a line: what it bills, and apart what the exchange rate adds."""
-    whole = lines.with_columns(amount=units("billed_usd") - units("currency_usd"))
-    extra = lines.with_columns(
-        kind=pl.lit("currency"), amount=units("currency_usd"), counted=pl.lit(None, lines.schema["counted"])
-    )
-    both = pl.concat([whole, extra.filter(pl.col("amount") != 0)]).with_row_index("amount_id")
-    return both.select(
-        "amount_id", "line_id", "bill", "key", "kind", "amount", counted=pl.col("counted").cast(UNITS)
+    """Return one row per amount of a line: what it bills, and apart what is idle and what a rate adds."""
+    idle = units("idle_usd").fill_null(0)
+    whole = lines.with_columns(amount=units("billed_usd") - units("currency_usd") - idle)
+    beside = [("idle", idle), ("currency", units("currency_usd"))]
+    extra = [
+        lines.with_columns(
+            kind=pl.lit(kind), amount=amount, counted=pl.lit(None, lines.schema["counted"])
+        ).filter(pl.col("amount") != 0)
+        for kind, amount in beside
+    ]
+    return (
+        pl.concat([whole, *extra])
+        .with_row_index("amount_id")
+        .select(
+            "amount_id", "line_id", "bill", "key", "kind", "amount", counted=pl.col("counted").cast(UNITS)
+        )
     )

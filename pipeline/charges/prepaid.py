@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +18,8 @@ from pipeline.settings import Settings
 from schemas.charges import Prepaid
 
 Account = tuple[str, str]
+Grant = tuple[str, str, str]
+"""Provider, account and name of the grant."""
 _SCHEMA = pl.Schema(Prepaid.empty().schema)
 
 
@@ -25,27 +28,57 @@ def prepaid(earlier: pl.DataFrame, tieout: pl.DataFrame, arrivals: Arrivals) -> 
 
     `earlier` holds the rows of months before. A credit line that names a grant draws from it. A bill that no
     invoice charges for is paid from the account's grants, the oldest first; what goes beyond them is
-    overdrawn. Accounts that never had a grant have no rows.
+    overdrawn. What is left of a grant in the month of its last day expires, after all that the month draws.
+    Accounts that never had a grant have no rows.
     """
     month = str(arrivals.month)
     balances: dict[Account, dict[str, Decimal]] = defaultdict(dict)
     for row in earlier.sort("month", maintain_order=True).iter_rows(named=True):
         own = balances[row["provider"], row["account"]]
         own[row["grant_id"]] = own.get(row["grant_id"], ZERO) + row["usd"]
-    rows = []
+    last_days = _last_days(earlier)
+    rows: list[tuple[Any, ...]] = []
     for entry, row, usd in _entries(arrivals):
         account = (row["provider"], row["account"])
         grant = row["grant_id"] or row["invoice_id"]
         own = balances[account]
         own[grant] = own.get(grant, ZERO) + usd
+        if row["expires_on"]:
+            last_days[*account, grant] = row["expires_on"]
         invoice_id = row["invoice_id"]
-        rows.append((month, *account, grant, entry, invoice_id, usd, own[grant], f"invoice {invoice_id}"))
+        rows.append((*account, grant, entry, invoice_id, usd, own[grant], f"invoice {invoice_id}"))
+    rows += _expired(balances, last_days, arrivals.month.first_day - timedelta(days=1))
     awaited = tieout.filter(pl.col("invoice_id").is_null() & (pl.col("component") == "billed"))
     for provider, account, usd in awaited.sort("provider", "account")["provider", "account", "usd"].rows():
         grants = balances.get((provider, account))
         if grants:
-            rows += [(month, provider, account, *drawn) for drawn in _draw(grants, usd)]
-    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+            rows += [(provider, account, *drawn) for drawn in _draw(grants, usd)]
+    rows += _expired(balances, last_days, arrivals.month.last_day)
+    names = [name for name in _SCHEMA if name not in {"month", "expires_on"}]
+    told = pl.DataFrame(rows, schema={name: _SCHEMA[name] for name in names}, orient="row")
+    days = [last_days.get(key) for key in told["provider", "account", "grant_id"].rows()]
+    found = told.with_columns(pl.Series("expires_on", days, dtype=pl.Date), month=pl.lit(month))
+    return found.select(_SCHEMA.names())
+
+
+def _last_days(earlier: pl.DataFrame) -> dict[Grant, date]:
+    """The last day of each grant that expires; of several that were stated the one that came last."""
+    known = earlier.filter(pl.col("expires_on").is_not_null()).sort("month", maintain_order=True)
+    names = ["provider", "account", "grant_id", "expires_on"]
+    return {(provider, account, grant): day for provider, account, grant, day in known.select(names).rows()}
+
+
+def _expired(
+    balances: dict[Account, dict[str, Decimal]], last_days: dict[Grant, date], until: date
+) -> Iterator[tuple[Any, ...]]:
+    """Write off what is left of grants whose last day is that day or an earlier one."""
+    for key, last_day in sorted(last_days.items()):
+        provider, account, grant = key
+        left = balances[provider, account].get(grant, ZERO)
+        if last_day <= until and left > 0:
+            balances[provider, account][grant] = ZERO
+            words = f"left after {last_day}, its last day"
+            yield *key, "expired", None, -left, ZERO, words
 
 
 def _entries(arrivals: Arrivals) -> Iterator[tuple[str, dict[str, Any], Decimal]]:

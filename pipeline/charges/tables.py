@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.charges.bills import Bill
+from pipeline.charges.fee_kinds import fee_kind
 from pipeline.charges.line import ZERO, Line, Reason
 from pipeline.money import CENT, quantize
 from schemas.types import ALL, CHARGE_PARTS
@@ -96,6 +97,8 @@ def _charge(month: str, bill: Bill, number: int, line: Line) -> dict[str, Any]:
         **{name: row.get(name) for name in same},
         "invoice_id": bill.invoice_id,
         "line_number": number,
+        "fee_kind": fee_kind(row["line_item"]) if row["category"] == "fee" else None,
+        "idle_usd": None,
         "billed_unit_price": _unit_price(line),
         "expected_unit_price": line.rate,
         "expected_origin": line.origin or None,

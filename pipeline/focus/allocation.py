@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from pipeline.charges.arrivals import Arrivals
+from pipeline.charges.fee_kinds import OTHER
 from pipeline.focus.json_text import objects
 from pipeline.focus.lines import focus_lines
 from pipeline.focus.prepaid import prepaid_cost
@@ -86,7 +87,8 @@ def _with_sku(rows: pl.DataFrame) -> pl.DataFrame:
     found = rows.with_columns(SkuId=pl.when(is_usage & sku.str.contains(r"\S")).then(sku))
     has_sku = pl.col("SkuId").is_not_null()
     price_id = pl.concat_str("SkuId", tier, band, separator="/", ignore_nulls=True)
-    meter = pl.coalesce(_told("line_item"), "token_kind", "model")
+    fee = pl.when(pl.col("fee_kind") != OTHER).then("fee_kind")
+    meter = pl.coalesce(fee, _told("line_item"), "token_kind", "model")
     return found.with_columns(
         SkuMeter=pl.when(has_sku).then(meter),
         SkuPriceId=pl.when(has_sku).then(price_id),

@@ -25,7 +25,7 @@ def focus_lines(tables: Mapping[str, pl.DataFrame], cost: pl.DataFrame, arrivals
     opened = tables["recon.price_effect"].filter(pl.col("effect").is_in(_OPEN)).select(LINE).unique()
     rows = (
         charges.select(
-            *LINE, *_PLACE, "line_item", "billed_on", "quantity", "charge_class",
+            *LINE, *_PLACE, "line_item", "fee_kind", "billed_on", "quantity", "charge_class",
             pl.col("expected_unit_price").alias("contracted_usd_per_token"),
             is_open=pl.col("quantity_usd") != 0,
         )
@@ -35,7 +35,7 @@ def focus_lines(tables: Mapping[str, pl.DataFrame], cost: pl.DataFrame, arrivals
         .join(opened.with_columns(has_gap=pl.lit(value=True)), on=LINE, how="left", nulls_equal=True)
     )  # fmt: skip
     return _with_periods(rows, arrivals).select(
-        *LINE, *_PERIODS, "ChargeClass", "line_item", "quantity", "quantity_unit", "context",
+        *LINE, *_PERIODS, "ChargeClass", "line_item", "fee_kind", "quantity", "quantity_unit", "context",
         "contracted_usd_per_token", "list_usd_per_token", "reference_invoice_id",
         InvoiceIssuerName=pl.coalesce("issuer", seller(pl.col("provider"))),
         is_open=pl.col("is_open") | pl.col("has_gap").fill_null(value=False),

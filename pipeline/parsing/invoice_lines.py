@@ -147,6 +147,7 @@ def line_row(line: Any) -> dict[str, Any]:
     return {
         "category": category,
         "grant_id": _word(line, "grant_id"),
+        "expires_on": _expiry(line, category),
         "description": text(line, "description"),
         "model": text(line, "model"),
         "token_kind": _KINDS.get(word, word) if word else None,
@@ -155,6 +156,15 @@ def line_row(line: Any) -> dict[str, Any]:
         "quantity_unit": text(line, "quantity_unit") or text(line, "unit"),
         "amount": -abs(amount) if category in MONEY_OFF else amount,
     }
+
+
+def _expiry(line: dict[str, Any], category: str) -> date | None:
+    if line.get("expires") in (None, ""):
+        return None
+    if category != "prepayment":
+        reason = f"A line of category {shown(category)} has expires, and only credit that is bought expires."
+        raise SourceError("bad_expiry", reason, 'Write category = "prepayment", or leave expires out.')
+    return day(line["expires"], "expires")
 
 
 def remainder(

@@ -139,7 +139,7 @@ def _cost(result: dict[str, Any]) -> dict[str, Any]:
     cost_type = _COST_TYPES.get(sent.get("cost_type", ""), "unknown")
     return {
         "workspace_id": sent.get("workspace_id"),
-        "line_item": sent.get("description"),
+        "line_item": sent.get("description") or (sent.get("cost_type") if cost_type == "fee" else None),
         "model": sent.get("model"),
         "service_tier": sent.get("service_tier"),
         "token_kind": kind,

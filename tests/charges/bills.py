@@ -89,7 +89,8 @@ def assert_adds_up(found: Tied) -> None:
 
 def _adds_up(found: Tied) -> None:
     """Every line is the sum of its parts, its price of its effects, and the lines are the components."""
-    parts = [name for name in found.charges.columns if name.endswith("_usd") and name != "billed_usd"]
+    others = {"billed_usd", "idle_usd"}
+    parts = [name for name in found.charges.columns if name.endswith("_usd") and name not in others]
     effects: dict[Any, Decimal] = {}
     for row in found.effects.to_dicts():
         key = (row["provider"], row["account"], row["invoice_id"], row["line_number"])

@@ -1,6 +1,7 @@
 """Late invoices and prepaid credit, over three months, with the arithmetic written out."""
 
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 
 import polars as pl
@@ -8,6 +9,7 @@ import pytest
 
 from pipeline.bills import bill
 from pipeline.charges.arrivals import Arrivals
+from pipeline.charges.grant_findings import grant_findings
 from pipeline.charges.ledgers import ledgers
 from pipeline.period import Month
 from pipeline.settings import Settings
@@ -149,3 +151,67 @@ def test_the_rate_of_the_invoice_stands_beside_that_of_the_books(table: Frame) -
     ]
     alone = bill(NOTHING["raw.cost"], rows.cast(dict(RAW)), months[0], Settings(), months[2]).billed
     assert alone["amount_usd"].to_list() == [Decimal("34.65"), Decimal("2.86")]
+
+
+EXPIRING = """
+invoice_id | issued_on  | period_start_on | period_end_on | category   | grant_id | expires_on | amount
+TOP-1      | 2026-09-02 | 2026-09-01      | 2026-10-01    | prepayment | promo    | 2026-10-20 | 50.00
+TOP-2      | 2026-10-05 | 2026-10-01      | 2026-11-01    | prepayment | bought   | 2027-10-04 | 20.00
+"""
+
+
+def test_what_is_left_on_the_last_day_expires_after_the_draws_and_is_told_a_month_before(
+    table: Frame,
+) -> None:
+    rows = invoices(table, EXPIRING)
+    september = closed("2026-09", rows, {}, standing(table, "10.00"))["recon.prepaid"]
+    assert september.select("grant_id", "entry", "balance_usd").rows() == [
+        ("promo", "granted", Decimal(50)),
+        ("promo", "drawn", Decimal(40)),
+    ]
+    told = grant_findings(Month.parse("2026-09"), None, september)
+    assert told.select("code", "severity", "usd").rows() == [("grant_expires", "warning", Decimal(40))]
+    assert "are left at the end of the month, and expire on 2026-10-20" in told["message"].item()
+
+    october = closed("2026-10", rows, {"recon.prepaid": september}, standing(table, "15.00"))["recon.prepaid"]
+    last = date(2026, 10, 20)
+    assert october.select("grant_id", "entry", "usd", "balance_usd", "expires_on").rows() == [
+        ("bought", "granted", Decimal(20), Decimal(20), date(2027, 10, 4)),
+        ("promo", "drawn", Decimal(-15), Decimal(25), last),
+        ("promo", "expired", Decimal(-25), Decimal(0), last),
+    ]
+    told = grant_findings(Month.parse("2026-10"), september, october)
+    assert told.select("code", "usd").rows() == [("grant_expired", Decimal(25))]
+
+    before = pl.concat([september, october])
+    november = closed("2026-11", rows, {"recon.prepaid": before}, standing(table, "30.00"))["recon.prepaid"]
+    assert november.select("grant_id", "entry", "usd").rows() == [
+        ("bought", "drawn", Decimal(-20)),
+        ("bought", "overdrawn", Decimal(-10)),
+    ]
+    assert grant_findings(Month.parse("2026-11"), before, november).is_empty()
+
+
+@pytest.mark.parametrize(("last_day", "draws"), [("2026-08-31", False), ("2026-09-01", True)])
+def test_a_grant_whose_last_day_was_before_the_month_pays_for_nothing(
+    table: Frame, last_day: str, draws: bool
+) -> None:
+    rows = invoices(table, EXPIRING.replace("2026-10-20", last_day))
+    september = closed("2026-09", rows, {}, standing(table, "10.00"))["recon.prepaid"]
+    entries = dict(september["entry", "usd"].rows())
+    assert entries.pop("granted") == Decimal(50)
+    assert entries == (
+        {"drawn": Decimal(-10), "expired": Decimal(-40)}
+        if draws
+        else {"expired": Decimal(-50), "overdrawn": Decimal(-10)}
+    )
+    assert sum(september["usd"]) == (Decimal(0) if draws else Decimal(-10))
+
+
+def test_a_grant_without_a_last_day_does_not_expire(table: Frame) -> None:
+    rows = invoices(table, TOP_UPS)
+    september = closed("2026-09", rows, {}, NOTHING["recon.tieout"])["recon.prepaid"]
+    later = closed("2036-09", rows, {"recon.prepaid": september}, NOTHING["recon.tieout"])["recon.prepaid"]
+    assert september["expires_on"].to_list() == [None]
+    assert later.is_empty()
+    assert grant_findings(Month.parse("2036-09"), september, later).is_empty()

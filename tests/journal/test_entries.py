@@ -162,6 +162,20 @@ def test_prepaid_credit_is_an_asset_until_usage_draws_it_and_is_not_accrued_too(
     assert told(rows, "accrual") == []
 
 
+def test_credit_that_expired_is_written_off_and_no_usage_is_paid_from_it() -> None:
+    lost = [
+        {"entry": "expired", "grant_id": "promo", "usd": Decimal("-25.50")},
+        {"entry": "expired", "grant_id": "trial", "usd": Decimal("-1")},
+    ]
+    found = tables(prepaid=lost, accrual=[ACCRUED], bridge=BRIDGE)
+    rows = posted(found, come=arrivals([], journal=RULES | {"expired": "6800"}))
+    assert told(rows, "prepaid_expired") == [
+        ("6800", "CC0", "25.50"), ("1300", None, "-25.50"), ("6800", "CC0", "1.00"), ("1300", None, "-1.00"),
+    ]  # fmt: skip
+    assert told(rows, "prepaid_drawn") == []
+    assert rows.filter(entry="accrual")["debit"].sum() == Decimal("30.01")
+
+
 def test_a_credit_out_of_a_grant_is_no_saving() -> None:
     shares = [
         share(30), share(30, team="blue"), share("-4", category="credit", pool="credits"),

@@ -235,3 +235,36 @@ def test_a_csv_line_with_a_bad_amount_is_refused_alone() -> None:
         ("A1", "adjustment", Decimal(6)),
         ("B2", "usage", Decimal(3)),
     ]
+
+
+TOP_UP = """
+invoice_id = "TOP-1"
+provider = "openai"
+period = "2026-10"
+currency = "USD"
+total = 50
+
+[[lines]]
+category = "prepayment"
+grant_id = "promo"
+expires = "2026-12-31"
+amount = 50
+"""
+
+
+@pytest.mark.parametrize("written", ['"2026-12-31"', "2026-12-31"])
+def test_credit_that_is_bought_may_have_a_last_day(written: str) -> None:
+    found = parse_toml(TOP_UP.replace('"2026-12-31"', written).encode())
+    assert found.rows["expires_on"].to_list() == [date(2026, 12, 31)]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (TOP_UP.replace('"prepayment"', '"credit"'), "bad_expiry"),
+        (TOP_UP.replace("2026-12-31", "New Year"), "bad_date"),
+    ],
+)
+def test_another_line_with_a_last_day_or_one_that_is_none_is_set_aside(text: str, code: str) -> None:
+    found = parse_toml(text.encode())
+    assert [reject.code for reject in found.rejects] == [code]

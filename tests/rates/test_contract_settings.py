@@ -54,6 +54,15 @@ def test_a_contract_is_read_with_all_of_its_terms(tmp_path: Path) -> None:
             "a floor is either monthly_tokens or monthly_usd",
         ),
         (
+            'capacity = [{name = "ptu", units = 1, usd_per_unit_hour = "1", token_weights = {output = 4}}]\n',
+            "capacity 'ptu' has token_weights without tokens_per_unit_hour",
+        ),
+        (
+            'capacity = [{name = "ptu", units = 1, usd_per_unit_hour = "1", tokens_per_unit_hour = 5, '
+            "token_weights = {outputs = 4}}]\n",
+            "'outputs' is no token kind; use input_uncached",
+        ),
+        (
             'floor = {monthly_tokens = 5, counts_from = "March"}\nvalid_from = 2026-01-01\n',
             "'March' is not a month. Write it as YYYY-MM",
         ),

@@ -9,10 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.closing import LEDGER_SCHEMA, Person, event, person, standing
+from pipeline.changes import changed_rules
+from pipeline.closing import LEDGER_SCHEMA, Person, event, hashes, person, standing
 from pipeline.errors import ConfigError
 from pipeline.figures import KEYS, differences
 from pipeline.period import Month
+from pipeline.settings import Settings
+from pipeline.variance.outcomes import NO_OUTCOMES
+from schemas.tables import BY_NAME
 
 NOW = datetime(2026, 11, 5, 9, 30, 12, 345, tzinfo=UTC)
 OCTOBER = Month(2026, 10)
@@ -103,3 +107,17 @@ def test_differences_add_up_to_the_difference_of_the_sums(old, new) -> None:
     assert sum(found["difference"], Decimal(0)) == sum(new.values(), Decimal(0)) - sum(
         old.values(), Decimal(0)
     )
+
+
+def test_the_table_of_outcomes_is_an_input_of_a_lock_and_named_when_it_is_another() -> None:
+    frames = (BY_NAME["raw.file"].schema.to_frame(), BY_NAME["recon.expected_rate"].schema.to_frame())
+
+    def lock(*words: str) -> dict[str, str]:
+        rows = [("t", None, word, 1) for word in words]
+        return hashes(Settings(), *frames, pl.DataFrame(rows, schema=NO_OUTCOMES.schema, orient="row"))
+
+    none, one, other = lock(), lock("resolved"), lock("dropped")
+    assert len({found["inputs_hash"] for found in (none, one, other)}) == 3
+    assert changed_rules(one, lock("resolved"), 0) == ()
+    for now in (none, other):
+        assert changed_rules(one, now, 0) == ("the table of outcomes",)
