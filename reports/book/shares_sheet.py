@@ -1,11 +1,12 @@
 """The sheet of who carries the bills: a row per team, kind of money and method, both views side by side."""
 
+from decimal import Decimal
+
 import polars as pl
 from xlsxwriter import Workbook
 
 from reports.allocation import KINDS
 from reports.book.sheet import EXACT_USD, Cell, Column, Formula, Sheet, exact_total, place
-from reports.rounding import ZERO
 from schemas.allocation import POOLS, VIEWS
 
 _KEYS = ("team", "is_pool", "pool", "method")
@@ -39,7 +40,7 @@ def write_shares(book: Workbook, allocation: pl.DataFrame) -> None:
         cells: list[Cell | Formula] = [row["team"], row["is_pool"], KINDS[row["pool"]], row["method"]]
         sheet.line([*cells, executing, initiating, gap], _COLUMNS)
     last = sheet.row - 1
-    executing, initiating = (sums[view].sum() or ZERO for view in VIEWS)
+    executing, initiating = (Decimal(sums[view].sum() or 0) for view in VIEWS)
     whole = (executing, initiating, initiating - executing)
     below = [exact_total(4 + number, first, last, value) for number, value in enumerate(whole)]
     sheet.line(["All", None, None, None, *below], _COLUMNS, is_total=True)

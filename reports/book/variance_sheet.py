@@ -6,7 +6,6 @@ import polars as pl
 from xlsxwriter import Workbook
 
 from reports.book.sheet import COUNT, EXACT_USD, Cell, Column, Formula, Sheet, exact_total, place
-from reports.rounding import ZERO
 from reports.variance import EFFECTS, TITLES, Change
 
 _KEYS = ("team", "model")
@@ -39,7 +38,8 @@ def write_variance(book: Workbook, table: pl.DataFrame, change: Change, month: s
         cells: list[Cell | Formula] = [row[name] for name in (*_KEYS, *_COUNTS, *_AMOUNTS)]
         sheet.line([*cells, _across(sheet.row, row["usd"])], columns)
     last, width = sheet.row - 1, len(_KEYS)
-    whole = [sums[name].sum() or ZERO for name in (*_COUNTS, *_AMOUNTS, "usd")]
+    whole: list[int | Decimal] = [int(sums[name].sum()) for name in _COUNTS]
+    whole += [Decimal(sums[name].sum() or 0) for name in (*_AMOUNTS, "usd")]
     below = [exact_total(width + number, first, last, value) for number, value in enumerate(whole)]
     sheet.line(["All", None, *below], columns, is_total=True)
 
