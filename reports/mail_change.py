@@ -80,7 +80,7 @@ def _costliest(page: Page) -> Iterator[Part]:
                 "Costliest traces",
                 lead,
                 Sheet("The costliest traces", heads, lines),
-                more=more(each.listed - len(lines), "trace"),
+                more=more(len(each.rows) - len(lines), "trace"),
             )
 
 
