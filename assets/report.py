@@ -32,6 +32,7 @@ PAGE_READS = (
     "recon.allocation",
     "recon.anatomy",
     "recon.variance",
+    "recon.history",
     "recon.budget",
     "recon.unit_cost",
     "recon.costliest",

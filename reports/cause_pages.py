@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from shlex import quote
-from typing import Any
+from typing import Any, NamedTuple
 
 from reports import format as fmt
 from reports import story
@@ -12,6 +12,7 @@ from reports.evidence import LISTED, NOTHING, Proof
 from reports.month import Month, Own
 from reports.places import Interval, Lever, Place, by_step, interval, places
 from reports.rounding import ZERO, to_cents
+from reports.trend import Trend, trend
 from reports.view import CauseText, Line, Usd
 
 PLACES = 15
@@ -48,6 +49,8 @@ class CausePage:
     places: list[Place]
     places_more: list[Place]
     kinds: list[Kind]
+    trend: Trend
+    """One row: that of the cause."""
     rates: list[dict[str, Any]]
     rates_more: int
     evidence: Proof
@@ -56,16 +59,25 @@ class CausePage:
     sign_off: SignOff
 
 
+class _Found(NamedTuple):
+    """What was found for one cause of a team."""
+
+    proof: Proof
+    places: list[Place]
+    trend: Trend
+
+
 def cause_pages(month: Month, own: Own) -> Iterator[CausePage]:
     """Yield the pages of the causes that a team has, one after the other."""
     proofs = own.evidence.by_step(LISTED)
     steps = by_step(own.places)
+    months = trend(month.tables["recon.history"], own.bridge, month.texts, month.name, own.row.name)
     for line in story.ordered(own.bridge):
         found = places(steps[line.code], line) if line.code in steps else []
-        yield _page(month, own, line, proofs.get(line.code, NOTHING), found)
+        yield _page(month, own, line, _Found(proofs.get(line.code, NOTHING), found, months.only(line.code)))
 
 
-def _page(month: Month, own: Own, line: Line, proof: Proof, found: list[Place]) -> CausePage:
+def _page(month: Month, own: Own, line: Line, found: _Found) -> CausePage:
     team, step = own.row.name, line.code
     rates = month.rates.get(step, [])
     total = own.bridge.total.usd.shown or ZERO
@@ -84,12 +96,13 @@ def _page(month: Month, own: Own, line: Line, proof: Proof, found: list[Place]) 
         interval=interval(line, month.intervals.get((step, team))),
         is_material=month.materiality.is_reached_by(line.usd.shown or ZERO, total),
         lever=own.levers.get(step),
-        places=found[:PLACES],
-        places_more=found[PLACES:],
+        places=found.places[:PLACES],
+        places_more=found.places[PLACES:],
         kinds=_kinds(month.kinds.get((step, team), []), line),
+        trend=found.trend,
         rates=rates[:RATES],
         rates_more=max(0, len(rates) - RATES),
-        evidence=proof,
+        evidence=found.proof,
         command=_command(month.name, team, step),
         close=month.close,
         sign_off=month.sign_off,

@@ -1,10 +1,11 @@
-"""The parts of a mail in their order: bridge, causes, tables, data quality, closing."""
+"""The parts of a mail in their order: bridge, causes, tables, last month, data quality, closing."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from reports import format as fmt
 from reports.charts import Layout, Step, Waterfall, waterfall
+from reports.mail_change import compared_parts
 from reports.mail_tables import models_part, services_part, teams_part, tieout_part, workloads_part
 from reports.mail_view import Bar, Item, Line, Part, Sheet
 from reports.mail_words import amount, money, more, name, sentence
@@ -27,6 +28,7 @@ def every_part(page: Page) -> Iterator[Part]:
     if page.team is None:
         yield tieout_part(page)
         yield teams_part(page)
+    yield from compared_parts(page)
     yield models_part(page)
     if services := services_part(page):
         yield services

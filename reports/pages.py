@@ -21,6 +21,7 @@ from reports.quality import Quality, team_quality
 from reports.rounding import ZERO, agree
 from reports.teams import TeamRow, totals
 from reports.tieout import Grid, billed_by_provider
+from reports.trend import Trend, trend
 from reports.units import BudgetRow, Costly, Units, budgets, costliest, units
 from reports.variance import Change, change
 from reports.view import Breakdown, Bridge, Line, MaterialityText, shown
@@ -60,6 +61,7 @@ class Page:
     allocation: Allocation
     anatomy: Anatomy
     change: Change
+    trend: Trend
     budgets: tuple[BudgetRow, ...]
     units: Units
     costliest: tuple[Costly, ...]
@@ -92,7 +94,7 @@ def index_page(month: Month) -> Page:
         quality=month.quality,
         items=open_items(month.tables["report.open_item"], None),
         is_pool=False,
-        **_compared(month, None),
+        **_compared(month, month.whole, None),
         **_shared(month, month.whole, bridge, month_causes(month)),
     )
 
@@ -118,7 +120,7 @@ def team_page(month: Month, row: TeamRow) -> Page:
         quality=team_quality(month.quality, month.tables, row.name, own.rows),
         items=open_items(month.tables["report.open_item"], row.name),
         is_pool=row.is_pool,
-        **_compared(month, row.name),
+        **_compared(month, own.bridge, row.name),
         **_shared(month, own.bridge, own.rows, causes),
     )
 
@@ -145,9 +147,10 @@ def _shared(month: Month, own: Bridge, bridge: pl.DataFrame, causes: list[story.
     }
 
 
-def _compared(month: Month, team: str | None) -> dict[str, Any]:
+def _compared(month: Month, own: Bridge, team: str | None) -> dict[str, Any]:
     return {
         "change": change(month.tables["recon.variance"], month.name, team),
+        "trend": trend(month.tables["recon.history"], own, month.texts, month.name, team),
         "budgets": budgets(month.tables["recon.budget"], team),
         "units": units(month.tables["recon.unit_cost"], team),
         "costliest": costliest(month.tables["recon.costliest"], team),

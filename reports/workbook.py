@@ -1,4 +1,4 @@
-"""The workbook of a month: bridge, tie-out, causes, allocation, evidence, open items, with formulas."""
+"""The workbook of a month: bridge, tie-out, causes, shares, last month, evidence, open items, as formulas."""
 
 import calendar
 import io
@@ -6,12 +6,16 @@ from datetime import datetime
 
 from xlsxwriter import Workbook
 
+from reports import format as fmt
 from reports import story
 from reports.book import figures, lists
 from reports.book.bridge_sheet import bridge_rows, write_bridge
+from reports.book.shares_sheet import write_shares
+from reports.book.variance_sheet import write_variance
 from reports.month import Month
 from reports.pages import month_causes
 from reports.teams import totals
+from reports.variance import change
 
 _OPTIONS = {
     "in_memory": True,
@@ -40,6 +44,9 @@ def _write(book: Workbook, month: Month) -> None:
     figures.write_causes(book, month_causes(month))
     figures.write_causes_by_team(book, rows)
     figures.write_teams(book, month.teams, totals(month.teams))
+    write_shares(book, tables["recon.allocation"])
+    moved = tables["recon.variance"]
+    write_variance(book, moved, change(moved, month.name, None), fmt.month_name(month.name))
     lists.write_evidence(book, tables["recon.evidence"])
     lists.write_items(book, tables["report.open_item"])
 

@@ -7,7 +7,7 @@ import polars as pl
 from xlsxwriter import Workbook
 
 from reports.book.bridge_sheet import steps_of
-from reports.book.sheet import COUNT, EXACT_USD, USD, Cell, Column, Formula, Sheet, place, total
+from reports.book.sheet import COUNT, EXACT_USD, USD, Cell, Column, Formula, Sheet, exact_total, place, total
 from reports.rounding import ZERO
 from reports.story import Cause
 from reports.teams import TeamRow
@@ -96,14 +96,8 @@ def write_causes_by_team(book: Workbook, rows: pl.DataFrame) -> None:
         sheet.line([team, *(found.get((team, step)) for step in steps)], columns)
     whole = [sum((found.get((team, step)) or ZERO for team in set(rows["team"])), ZERO) for step in steps]
     last = sheet.row - 1
-    sums_below = [_exact(1 + number, first, last, amount) for number, amount in enumerate(whole)]
+    sums_below = [exact_total(1 + number, first, last, amount) for number, amount in enumerate(whole)]
     sheet.line(["All teams", *sums_below], columns, is_total=True)
-
-
-def _exact(column: int, first: int, last: int, value: Decimal) -> Formula:
-    if last < first:
-        return Formula("=0", value)
-    return Formula(f"=SUM({place(first, column)}:{place(last, column)})", value)
 
 
 def write_teams(book: Workbook, rows: Sequence[TeamRow], whole: TeamRow) -> None:

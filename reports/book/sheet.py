@@ -116,5 +116,12 @@ def total(column: int, first: int, last: int, value: int | Decimal) -> Formula:
     return Formula(f"=ROUND(SUM({place(first, column)}:{place(last, column)}),2)", value)
 
 
+def exact_total(column: int, first: int, last: int, value: int | Decimal) -> Formula:
+    """Return the sum of a column as `total` does, with all its digits."""
+    if last < first:
+        return Formula("=0", value)
+    return Formula(f"=SUM({place(first, column)}:{place(last, column)})", value)
+
+
 def _value(value: int | Decimal | str) -> float | str:
     return value if isinstance(value, str) else float(value)

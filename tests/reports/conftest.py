@@ -190,10 +190,16 @@ def costliest_rows() -> Rows:
     fixed = {"team": "payments", "service": "s", "model": "m", "workload": "serving", "unpriced_tokens": 0}
     call = {**fixed, "unit": "call", "calls": 1, "tokens": 90_000}
     calls = [
-        {**call, "rank": i, "trace_id": f"{i:032x}", "span_id": f"{i:016x}", "usd": Decimal(13 - i)}
+        {
+            **call,
+            "rank": i,
+            "trace_id": f"{i + 192:032x}",
+            "span_id": f"{i + 192:016x}",
+            "usd": Decimal(13 - i),
+        }
         for i in range(1, 13)
     ]
-    trace = {**fixed, "unit": "trace", "rank": 1, "trace_id": f"{1:032x}", "model": None, "workload": None}
+    trace = {**fixed, "unit": "trace", "rank": 1, "trace_id": f"{193:032x}", "model": None, "workload": None}
     unknown = {**trace, "team": "search", "calls": 2, "tokens": 7, "unpriced_tokens": 7, "usd": None}
     return [*calls, {**trace, "calls": 40, "tokens": 95_000, "usd": Decimal("12.5")}, unknown]
 
@@ -242,6 +248,7 @@ def make_month() -> Callable[..., dict[str, pl.DataFrame]]:
             "recon.evidence": evidence_rows(),
             "recon.anatomy": anatomy_rows(),
             "recon.allocation": [],
+            "recon.history": [],
             "recon.variance": variance_rows(),
             "recon.budget": budget_rows(),
             "recon.unit_cost": unit_rows(),

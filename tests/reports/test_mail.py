@@ -264,7 +264,20 @@ def large(make_month, bridge, teams, name: str) -> dict[str, pl.DataFrame]:
     ]  # fmt: skip
     finding = {"code": "c", "severity": "error", "provider": "openai", "account": "", "team": ""}
     told = [{**finding, "month": "2026-10", "message": name * 20, "advice": f"{name} {n}"} for n in range(40)]
-    return make_month(recon__bridge=rows, report__team=every, recon__tieout=bills, recon__finding=told)
+    sample = make_month()
+    lines = [
+        {**sample["recon.variance"].row(0, named=True), "team": f"{name}-team-{t}", "model": f"{name}-{m}"}
+        for t in range(40) for m in range(30)
+    ]  # fmt: skip
+    budget = [{**sample["recon.budget"].row(0, named=True), "team": f"{name}-team-{t}"} for t in range(40)]
+    trace = sample["recon.costliest"].filter(unit="trace").row(0, named=True)
+    costly = [
+        {**trace, "rank": n, "team": f"{name}-team-{n}", "trace_id": f"{name}{n}"} for n in range(1, 40)
+    ]
+    return make_month(
+        recon__bridge=rows, report__team=every, recon__tieout=bills, recon__finding=told,
+        recon__variance=lines, recon__budget=budget, recon__costliest=costly,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["a", "漢字" * 2500, "<&\"'>" * 1000])
@@ -294,6 +307,11 @@ def test_hostile_names_break_nothing_and_inject_nothing(make_month, bridge, name
     ]  # fmt: skip
     month = make_month(recon__bridge=rows)
     month["report.team"] = month["report.team"].with_columns(pl.col("team").replace({"payments": name}))
+    owner = {"team": pl.lit(name)}
+    month["recon.budget"] = month["recon.budget"].with_columns(**owner)
+    month["recon.costliest"] = month["recon.costliest"].with_columns(
+        trace_id=pl.lit(name), service=pl.lit(name), **owner
+    )
     month["recon.tieout"] = month["recon.tieout"].with_columns(invoice_id=pl.lit(name), account=pl.lit(name))
     month["recon.finding"] = month["recon.finding"].with_columns(message=pl.lit(name), advice=pl.lit(name))
     found = mails(month, company=name)
@@ -416,3 +434,62 @@ def test_a_month_that_is_all_unexplained_says_so(make_month, bridge, teams) -> N
     assert "of which $1,000.00 (100.0 %) is unexplained" in " ".join(text.split())
     assert "Unexplained: +$1,000.00 (+100.0 % of the bill)" in text
     assert "Unexplained (+$1,000.00) is the largest difference." in " ".join(text.split())
+
+
+def test_it_says_what_moved_the_cost_since_last_month_and_that_adds_up(every, amount) -> None:
+    caption = "Month over month, US dollars at the expected rate"
+    for path, prior, now in (("index.eml", "155.01", "168.68"), ("teams/payments.eml", "100.00", "129.51")):
+        prior_row, *moved, now_row = MailReader(parts(every[path])[1]).tables[caption][1:]
+        assert (prior_row[0], now_row[0]) == ("Metered in September 2026", "Metered in October 2026")
+        assert (amount(prior_row[1]), amount(now_row[1])) == (Decimal(prior), Decimal(now))
+        assert [row[0].split(" [")[0] for row in moved][:4] == ["Price", "Cache hits", "Mix", "Volume"]
+        assert amount(prior_row[1]) + sum(amount(row[1]) for row in moved) == amount(now_row[1])
+
+
+def test_budgets_come_with_their_pace_and_a_team_sees_its_own(every) -> None:
+    index = MailReader(parts(every["index.eml"])[1]).tables["Budgets, US dollars"]
+    assert [row[0].split(" [")[0] for row in index[1:]] == ["payments", "assistants", "search"]
+    team = MailReader(parts(every["teams/payments.eml"])[1]).tables["Budgets, US dollars"]
+    assert team[1:] == [
+        ["payments [$212.82 beyond it; 24 of 31 days metered]", "$4,000.00", "$4,212.82", "$5,441.56"]
+    ]
+
+
+def test_the_costliest_traces_are_named_by_their_ids(every) -> None:
+    index = MailReader(parts(every["index.eml"])[1]).tables["The costliest traces"]
+    assert index[1] == [
+        f"{193:032x} [payments, s, several models, several]",
+        "40",
+        "95.0\N{NO-BREAK SPACE}k",
+        "$12.50",
+    ]
+    assert index[2][-1] == "no price known"
+    assert len(index) == 3
+    text = parts(every["teams/payments.eml"])[0]
+    assert f"{193:032x}" in text
+    assert "COSTLIEST TRACES" in text
+
+
+def test_no_more_than_three_traces_and_ten_budgets_are_mailed(make_month) -> None:
+    month = make_month()
+    one = month["recon.costliest"].filter(unit="trace", team="payments").to_dicts()[0]
+    budget = month["recon.budget"].to_dicts()[0]
+    month = make_month(
+        recon__costliest=[{**one, "rank": n, "trace_id": f"trace-{n}"} for n in range(1, 6)],
+        recon__budget=[{**budget, "team": f"team-{n}"} for n in range(14)],
+    )
+    tables = MailReader(parts(mails(month)["index.eml"])[1])
+    assert [row[0].split(" [")[0] for row in tables.tables["The costliest traces"][1:]] == [
+        "trace-1", "trace-2", "trace-3",
+    ]  # fmt: skip
+    assert len(tables.tables["Budgets, US dollars"]) == 11
+    assert "2 more traces on the page." in tables.text
+    assert "4 more budgets on the page." in tables.text
+
+
+def test_what_cannot_be_compared_takes_no_room(make_month) -> None:
+    rows = [{**row, "prior_month": None} for row in make_month()["recon.variance"].to_dicts()]
+    month = make_month(recon__variance=rows, recon__budget=[], recon__costliest=[])
+    for mail in mails(month).values():
+        for part in parts(mail):
+            assert not re.search("(?i)against last month|budget|costliest traces", part)

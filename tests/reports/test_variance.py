@@ -158,8 +158,8 @@ def test_the_costliest_are_listed_by_dollars_and_the_unpriced_last(pages) -> Non
     index = pages["index.html"].tables["units"]
     traces = [row for row in index if row[0] in {"payments", "search"} and row[3] == "several"]
     assert [row[-1] for row in traces] == ["$12.50", "no price known"]
-    assert traces[0][1:6] == [f"{1:032x}", "s", "several", "several", "40"]
+    assert traces[0][1:6] == [f"{193:032x}", "s", "several", "several", "40"]
     assert "2 more calls in costliest.csv" in pages["index.html"].text
     team = pages["teams/payments.html"].tables["units"]
-    calls = [row for row in team if row[0] == f"{1:032x} {1:016x}"]
+    calls = [row for row in team if row[0] == f"{193:032x} {193:016x}"]
     assert [row[-1] for row in calls] == ["$12.00"]

@@ -41,11 +41,32 @@ class Book:
             return Decimal(str(content or 0))
         if content == "=0":
             return Decimal(0)
+        if found := re.fullmatch(r"=([A-Z]\d+)-([A-Z]\d+)", content):
+            return self.value(sheet, found[1]) - self.value(sheet, found[2])
         found = re.fullmatch(r"=(?:ROUND\()?SUM\((\w+:\w+)\)(,2\))?", content)
         assert found, content
         cells = [each.coordinate for row in self.formulas[sheet][found[1]] for each in row]
         whole = sum((self.value(sheet, each) for each in cells), Decimal(0))
         return round(whole, 2) if found[2] else whole
+
+
+def shares() -> list[dict[str, object]]:
+    """Two lines of a bill in both views: usage of two teams, and a fee that is shared and in part pooled."""
+    line = {"provider": "openai", "account": "org-acme", "invoice_id": "1", "line_number": 1, "category": "usage",
+            "service_tier": "all", "method_details": "told"}  # fmt: skip
+    names = ("view", "team", "is_pool", "pool", "method", "usd")
+    rows = [
+        ("executing", "search", "false", "usage", "direct", "60.125"),
+        ("executing", "search", "false", "usage", "direct", "0.005"),
+        ("executing", "payments", "false", "usage", "direct", "30.37"),
+        ("executing", "payments", "false", "fees", "even", "4.5"),
+        ("executing", "unowned", "true", "fees", "pool", "5"),
+        ("initiating", "search", "false", "usage", "direct", "20.13"),
+        ("initiating", "payments", "false", "usage", "direct", "70.37"),
+        ("initiating", "payments", "false", "fees", "even", "4.5"),
+        ("initiating", "unowned", "true", "fees", "pool", "5"),
+    ]
+    return [{**line, **dict(zip(names, row, strict=True))} for row in rows]
 
 
 @pytest.fixture
@@ -56,8 +77,8 @@ def book(make_month):
 
 
 def test_every_sum_is_a_formula_that_makes_what_it_says(book) -> None:
-    made, seen = book(), 0
-    for sheet in ("Bridge", "Tie-out", "Causes by team", "Allocation"):
+    made, seen = book(recon__allocation=shares()), 0
+    for sheet in ("Bridge", "Tie-out", "Causes by team", "Allocation", "Shares", "Month over month"):
         for row in made.formulas[sheet].iter_rows():
             for cell in row:
                 if isinstance(cell.value, str) and re.match(r"=(ROUND\()?SUM\(", cell.value):
@@ -96,6 +117,66 @@ def test_invoices_and_teams_add_up_to_the_bill(book) -> None:
     assert round(sum(row[-1] for row in invoices), 2) == round(total[-1], 2) == 12194.40
     *teams, whole = made.rows("Allocation")
     assert round(sum(row[-1] for row in teams), 2) == round(whole[-1], 2) == 12194.40
+
+
+def test_shares_stand_by_team_kind_and_method_and_add_up_to_the_bills_in_both_views(book) -> None:
+    made = book(recon__allocation=shares())
+    assert made.rows("Shares") == [
+        ["unowned", "yes", "Fees", "pool", 5, 5, 0],
+        ["payments", "no", "Usage", "direct", 30.37, 70.37, 40],
+        ["payments", "no", "Fees", "even", 4.5, 4.5, 0],
+        ["search", "no", "Usage", "direct", 60.13, 20.13, -40],
+        ["All", None, None, None, 100, 100, 0],
+    ]
+    assert made.formulas["Shares"]["G6"].value == "=F6-E6"
+    assert made.value("Shares", "E9") == made.value("Shares", "F9") == 100
+
+
+def test_without_a_bill_the_shares_say_so(book) -> None:
+    assert book().values["Shares"]["A2"].value == "No bill has come, so that there is nothing to allocate."
+    assert book().values["Shares"].max_row == 2
+
+
+def test_last_month_and_the_effects_make_this_month_by_team_and_model(book) -> None:
+    made = book()
+    head = [cell.value for cell in made.values["Month over month"][4]]
+    assert head[6:] == [
+        "US dollars, September 2026",
+        "Price",
+        "Cache hits",
+        "Mix",
+        "Volume",
+        "Unpriced",
+        "US dollars",
+    ]
+    rows = {(row[0], row[1]): row for row in made.rows("Month over month")}
+    assert rows["payments", "m1"][6:] == [100.004, 1.003, -2.004, 0.502, 10.001, 0, 109.506]
+    assert rows["search", "m3"][-1] == 0
+    assert len(rows) == 5
+    for number in range(5, 10):
+        told = made.values["Month over month"][f"M{number}"].value
+        assert made.value("Month over month", f"M{number}") == Decimal(str(told))
+    assert made.value("Month over month", "M9") == Decimal("168.676")
+
+
+def test_two_accounts_of_a_team_and_model_are_one_row_and_no_price_is_an_empty_cell(book, make_month) -> None:
+    rows = make_month()["recon.variance"].to_dicts()
+    effects = [name for name in rows[0] if name.endswith("_usd")]
+    unknown = {**rows[0], **dict.fromkeys(effects), "usd": None, "team": "dark", "unpriced_tokens": 10}
+    made = book(recon__variance=[*rows, {**rows[0], "account": "other"}, unknown])
+    found = {(row[0], row[1]): row for row in made.rows("Month over month")}
+    assert found["payments", "m1"][3] == 20
+    assert found["payments", "m1"][-1] == 219.012
+    assert found["dark", "m1"][5:] == [10, *[None] * 7]
+
+
+def test_a_month_with_none_before_it_says_so_on_its_sheet(book, make_month) -> None:
+    rows = [{**row, "prior_month": None} for row in make_month()["recon.variance"].to_dicts()]
+    sheet = book(recon__variance=rows).values["Month over month"]
+    assert sheet["A2"].value.startswith(
+        "September 2026 was not closed here, so that there is nothing to compare"
+    )
+    assert sheet.max_row == 2
 
 
 def test_the_evidence_holds_ids_and_counts_and_the_largest_rows_first(book) -> None:
