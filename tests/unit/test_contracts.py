@@ -1,5 +1,6 @@
 """Every promise of every contract is held against every frame that goes in."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -12,13 +13,14 @@ from pipeline.contracts import validate
 from pipeline.errors import ContractError
 from schemas.tables import TABLES, Table
 
+WORDS = ("2026-10", "USD", '{"a": 1}', "word")
 GOOD: dict[str, Callable[[Any], Any]] = {
-    "str_matches": lambda _: "2026-10",
+    "str_matches": lambda pattern: next(word for word in WORDS if re.search(pattern, word)),
     "greater_than_or_equal_to": lambda bound: bound,
     "str_length": lambda length: "a" * length,
     "isin": lambda words: words[0],
 }
-BAD = {"str_matches": "October", "greater_than_or_equal_to": -1, "str_length": "short", "isin": "nonsense"}
+BAD = {"str_matches": " ", "greater_than_or_equal_to": -1, "str_length": "short", "isin": "nonsense"}
 PLAIN = {
     pl.String: "word", pl.Int64: 1, pl.Float64: 1.0, pl.Boolean: True, pl.Decimal: Decimal(1),
     pl.Date: date(2026, 10, 1), pl.Datetime: datetime(2026, 10, 1, tzinfo=UTC),
@@ -43,7 +45,11 @@ def broken() -> Iterator[Any]:
                 yield pytest.param(table, name, BAD[check.name], id=f"{table.name}.{name} {check.name}")
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+# rows that keep rules over several columns stand with those rules: tests/focus, tests/journal
+SIMPLE = [table for table in TABLES if not table.contract.to_schema().checks]
+
+
+@pytest.mark.parametrize("table", SIMPLE, ids=lambda table: table.name)
 def test_a_frame_that_keeps_its_contract_passes(table: Table) -> None:
     validate(table, pl.DataFrame([good_row(table)], schema=table.schema))
     validate(table, pl.DataFrame(schema=table.schema))
