@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from shlex import quote
 from typing import Any, NamedTuple
 
@@ -57,6 +58,12 @@ class CausePage:
     command: str
     close: dict[str, Any] | None
     sign_off: SignOff
+
+    @property
+    def more_usd(self) -> Decimal | None:
+        """Dollars of the places that are not listed; null when none of them has a price."""
+        known = [place.usd.shown for place in self.places_more if place.usd.shown is not None]
+        return sum(known, ZERO) if known else None
 
 
 class _Found(NamedTuple):

@@ -3,8 +3,10 @@
 import hashlib
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from assets.close import close_month, load_settings
@@ -35,9 +37,17 @@ def close() -> Callable[[Path], dict[str, str]]:
     def run(folder: Path) -> dict[str, str]:
         published = close_month(load_settings(folder / "tallystick.toml"), MONTH).folder
         tables = [path for path in published.iterdir() if path.suffix in {".parquet", ".csv"}]
-        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(tables)}
+        return {path.name: hashlib.sha256(_figures(path)).hexdigest() for path in sorted(tables)}
 
     return run
+
+
+def _figures(path: Path) -> bytes:
+    """The bytes of a table; of the FOCUS charges without the hash of all inputs, which any more file changes."""
+    if path.stem != "allocation":
+        return path.read_bytes()
+    read = pl.read_parquet if path.suffix == ".parquet" else partial(pl.read_csv, infer_schema=False)
+    return read(path).drop("x_InputHash").write_csv().encode()
 
 
 @pytest.fixture(scope="session")

@@ -147,7 +147,8 @@ def folder(closed: Path, tmp_path: Path) -> Path:
 
 def tables(folder: Path) -> Tables:
     published = folder / "output" / "2026-10"
-    return {path.stem: pl.read_parquet(path) for path in published.glob("*.parquet")}
+    found = {path.stem: pl.read_parquet(path) for path in published.glob("*.parquet")}
+    return {**found, "allocation": found["allocation"].drop("x_InputHash")}  # of all inputs: changes with any
 
 
 def closed_again(folder: Path) -> Tables:

@@ -99,10 +99,7 @@ def test_open_items_are_carried_with_their_age_until_their_month_has_them_no_mor
     carried = items(folder, DECEMBER).filter("is_carried")
     assert set(carried.filter(code="shrinking_export")["owner"]) == {"finops"}
     page = (folder / "output" / "2026-12" / "index.html").read_text("utf-8")
-    assert (
-        page.count('<tr><th scope="row">October 2026</th><td class="n">61</td>')
-        == carried.filter(first_month="2026-10").height
-    )
+    assert page.count("carried from October 2026</td>") == carried.filter(first_month="2026-10").height > 0
 
 
 def test_the_next_month_is_compared_with_the_locked_one(folder: Path) -> None:

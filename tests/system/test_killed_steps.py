@@ -19,7 +19,7 @@ from tests.system.servers import ROOT
 pytestmark = pytest.mark.system
 MONTH = "2026-10"
 STEPS = ("land", "watch_landing", "reconcile", "watch_month", "publish")
-ROUNDS = 4
+ROUNDS = 1
 CHANCE = random.Random(11)  # noqa: S311
 DELAYS = [tuple(CHANCE.random() * 0.6 for _ in STEPS) for _ in range(ROUNDS)]
 
