@@ -42,7 +42,7 @@ check: $(READY) ## Format, lint, import rules, types, tests
 	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST) 2> >(grep -vE '$(LEAKS)' >&2)
 
 system: $(READY) ## Run the slow tests that start real servers and processes
-	$(BIN)/pytest -m system $(PYTEST)
+	$(BIN)/pytest -m system -n 2 --dist loadfile $(PYTEST)
 
 simulate: $(READY) ## Score simulated months against their truth, as in the README: about a quarter of an hour
 	$(BIN)/tallystick simulate --calls 3000 --seeds 25
