@@ -18,6 +18,8 @@ _TYPES = {
     ".eml": "message/rfc822",
     ".json": "application/json",
     ".parquet": "application/vnd.apache.parquet",
+    ".txt": "text/plain; charset=utf-8",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 _POINTER = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{month}</title>
@@ -43,7 +45,12 @@ def copy_month(folder: Path, names: Sequence[str], to: str, close_id: str, endpo
     content = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
     for name in sorted(names):
         path = folder / name
-        write_object(f"{place}/{content}/{name}", path.read_bytes(), _TYPES[path.suffix], endpoint_url)
+        write_object(
+            f"{place}/{content}/{name}",
+            path.read_bytes(),
+            _TYPES.get(path.suffix, "application/octet-stream"),
+            endpoint_url,
+        )
     latest = {"month": month, "close_id": close_id, "folder": f"{content}/", "files": files}
     text = json.dumps(latest, indent=1) + "\n"
     write_object(f"{place}/latest.json", text.encode(), _TYPES[".json"], endpoint_url)
