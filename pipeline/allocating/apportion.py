@@ -50,14 +50,12 @@ def apportion(frame: pl.DataFrame, group: str, total: str, weight: str) -> pl.Se
 
 
 def _within(rows: pl.DataFrame, group: str, total: str, weight: str) -> pl.DataFrame:
-    """Weights that are at least one in each group, and small enough to be multiplied."""
+    """Weights that are at least one in each group, and small enough there to be multiplied."""
     rows = rows.with_columns(pl.col(total, weight).cast(UNITS))
-    largest = rows.select(pl.col(total, weight).abs().max().fill_null(0)).row(0)
-    step = 1
-    while max(largest[0], rows.height) * (largest[1] // step) >= _MAX:
-        step *= 10
+    most = pl.max_horizontal(pl.col(total).abs(), pl.len().cast(UNITS)).max().over(group)
+    step = pl.col(weight).max().over(group) // (pl.lit(_MAX, UNITS) // most) + 1
+    scaled = rows.with_columns(pl.col(weight) // step)
     is_first = pl.int_range(pl.len()).over(group) == 0
-    scaled = rows.with_columns(pl.col(weight) // pl.lit(step, UNITS))
     none = pl.col(weight).sum().over(group) == 0
     return scaled.with_columns(
         pl.when(none & is_first).then(pl.lit(1, UNITS)).otherwise(weight).alias(weight)

@@ -177,6 +177,13 @@ def test_small_weights_are_split_exactly(groups: list[tuple[int, list[int]]]) ->
     assert found == [part for total, own in groups for part in split_integer(total, own)]
 
 
+def test_a_group_beside_a_very_large_one_is_split_as_if_it_were_alone() -> None:
+    large, small = (10**15, [10**30, 10**30]), (10, [5, 5])
+    rows = [(n, total, w) for n, (total, weights) in enumerate([large, small]) for w in weights]
+    frame = pl.DataFrame(rows, schema={"group": pl.Int64, "total": UNITS, "weight": UNITS}, orient="row")
+    assert apportion(frame, "group", "total", "weight").to_list() == [10**15 // 2, 10**15 // 2, 5, 5]
+
+
 def test_parts_that_are_no_whole_cents_together_are_a_bug() -> None:
     frame = pl.DataFrame({"bill": [1, 1], "units": [1, 2]}, schema={"bill": pl.Int64, "units": UNITS})
     with pytest.raises(BalanceError, match="1 bills are no whole cents"):
