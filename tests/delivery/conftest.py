@@ -18,6 +18,9 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from assets.send import Sending, Wanted, send_month
+from pipeline.period import Month
+from pipeline.settings import load
 from reports.mail import Letterhead, render_mails
 from reports.month import open_month
 from reports.render import month_pages
@@ -208,3 +211,9 @@ class Assassin:
     def __call__(self) -> None:
         assert self._known.wait(60)
         os.kill(self._pid, signal.SIGKILL)
+
+
+def sent(folder: Path, pauses: list[float] | None = None, **wanted: Any) -> Sending:
+    """Send the mails of the month in this process; pauses are noted, not made."""
+    pause = (pauses if pauses is not None else []).append
+    return send_month(load(folder / "tallystick.toml"), Month.parse("2026-10"), Wanted(**wanted), pause)
