@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from pipeline.money import whole_cents
+from pipeline.money import to_cents
 from pipeline.period import Month
 
 BOOKS = "USD"
@@ -49,7 +49,7 @@ def lines_of(entry: Entry, month: Month) -> list[dict[str, Any]]:
 
 
 def _in_cents(parts: Sequence[Part]) -> list[tuple[Part, Decimal]]:
-    return list(zip(parts, whole_cents([part.usd for part in parts]), strict=True))
+    return list(zip(parts, to_cents([part.usd for part in parts]), strict=True))
 
 
 def _row(entry: Entry, month: Month, part: Part, usd: Decimal) -> dict[str, Any]:

@@ -28,18 +28,23 @@ def split(total: Decimal, weights: Sequence[Decimal | int], unit: Decimal = CENT
         return parts
 
 
-def whole_cents(amounts: Sequence[Decimal]) -> list[Decimal]:
-    """Return signed amounts in whole cents that add up to their sum in whole cents (largest remainder).
+def to_cents(amounts: Sequence[Decimal], total: Decimal | None = None) -> list[Decimal]:
+    """Return the signed amounts in whole cents such that they add up to the total in whole cents.
 
-    Every part lies within a cent of its amount; ties go to the earlier one.
+    Largest remainder, ties to the earlier amount: each is less than a cent away from its exact value as
+    long as the total (by default the sum) is the sum of the amounts.
     """
+    if not amounts:
+        return []
     with localcontext(prec=60):
-        floors = [(amount / CENT).to_integral_value(rounding=ROUND_FLOOR) for amount in amounts]
-        whole = quantize(sum(amounts, Decimal(0)), CENT) / CENT
-        order = sorted(range(len(amounts)), key=lambda i: (floors[i] - amounts[i] / CENT, i))
-        for i in order[: int(whole - sum(floors, Decimal(0)))]:
-            floors[i] += 1
-        return [quantize(floor * CENT, CENT) for floor in floors]
+        goal = quantize(sum(amounts, Decimal(0)) if total is None else total, CENT)
+        floors = [amount.quantize(CENT, rounding=ROUND_FLOOR) for amount in amounts]
+        every, some = divmod(int((goal - sum(floors, Decimal(0))) / CENT), len(amounts))
+        order = sorted(range(len(amounts)), key=lambda i: (floors[i] - amounts[i], i))
+        parts = [floor + every * CENT for floor in floors]
+        for i in order[:some]:
+            parts[i] += CENT
+        return parts
 
 
 def split_integer(total: int, weights: Sequence[Decimal | int]) -> list[int]:

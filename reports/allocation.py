@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from reports.rounding import ZERO, to_cents
+from pipeline.money import to_cents
+from reports.rounding import ZERO
 from schemas.allocation import POOLS, VIEWS
 
 MOST = 60

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from reports.rounding import ZERO, to_cents
+from pipeline.money import to_cents
+from reports.rounding import ZERO
 from reports.view import Usd
 from schemas.types import BASES, WORKLOADS
 

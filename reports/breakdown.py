@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import polars as pl
 
-from reports.rounding import ZERO, to_cents
+from pipeline.money import to_cents
+from reports.rounding import ZERO
 from reports.view import Breakdown, Row, Usd
 
 _SIZES = (

@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from reports.rounding import ZERO, agree, cents, to_cents
+from pipeline.money import to_cents
+from reports.rounding import ZERO, agree, cents
 from reports.teams import TeamRow
 from reports.tieout import Grid
 from reports.view import COMPONENTS, Bridge, CauseText, Line, Usd, shown

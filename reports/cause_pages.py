@@ -6,13 +6,14 @@ from decimal import Decimal
 from shlex import quote
 from typing import Any, NamedTuple
 
+from pipeline.money import to_cents
 from reports import format as fmt
 from reports import story
 from reports.closing import SignOff
 from reports.evidence import LISTED, NOTHING, Proof
 from reports.month import Month, Own
 from reports.places import Interval, Lever, Place, by_step, interval, places
-from reports.rounding import ZERO, to_cents
+from reports.rounding import ZERO
 from reports.trend import Trend, trend
 from reports.view import CauseText, Line, Usd
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.money import to_cents
 from reports import format as fmt
 from reports.bridge import SUMS
-from reports.rounding import ZERO, cents, to_cents
+from reports.rounding import ZERO, cents
 from reports.view import CauseText, Line, Usd, shown
 
 KEYS = ("scope", "service", "feature", "model")

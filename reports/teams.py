@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from reports.rounding import ZERO, agree, to_cents
+from pipeline.money import to_cents
+from reports.rounding import ZERO, agree
 from reports.slugs import slugs
 from reports.view import Bridge, shown
 

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import polars as pl
 
-from reports.rounding import ZERO, to_cents
+from pipeline.money import to_cents
+from reports.rounding import ZERO
 from schemas.types import COMPONENTS
 
 _PARTS = COMPONENTS[:-1]

@@ -7,9 +7,10 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.money import to_cents
 from pipeline.period import Month
 from reports import format as fmt
-from reports.rounding import ZERO, to_cents
+from reports.rounding import ZERO
 from reports.view import Usd
 
 EFFECTS = ("price", "cache_hit", "mix", "volume", "unpriced")

@@ -13,7 +13,7 @@ from pipeline.charges.arrivals import Arrivals
 from pipeline.contracts import validate
 from pipeline.journal import journal
 from pipeline.journal_settings import Journal
-from pipeline.money import CENT, whole_cents
+from pipeline.money import CENT, to_cents
 from pipeline.period import Month
 from schemas.tables import BY_NAME
 from tests.focus.months import arrivals, share, tables
@@ -208,7 +208,7 @@ amounts = st.integers(-(10**7), 10**7).map(lambda n: Decimal(n).scaleb(-4))
 
 @given(st.lists(amounts, min_size=1, max_size=9))
 def test_signed_amounts_become_cents_that_add_up_and_lie_within_one(parts: list[Decimal]) -> None:
-    found = whole_cents(parts)
+    found = to_cents(parts)
     assert sum(found) == sum(parts).quantize(CENT)
     assert all(abs(cents - part) <= CENT for cents, part in zip(found, parts, strict=True))
     assert all(cents == cents.quantize(CENT) for cents in found)
@@ -216,9 +216,9 @@ def test_signed_amounts_become_cents_that_add_up_and_lie_within_one(parts: list[
 
 def test_cents_of_odd_amounts() -> None:
     third = Decimal("0.003333333333")
-    assert whole_cents([third, third, Decimal("0.003333333334")]) == [0, 0, CENT]
-    assert whole_cents([Decimal("-0.01")] * 2 + [Decimal("0.02")]) == [-CENT, -CENT, 2 * CENT]
-    assert whole_cents([]) == []
+    assert to_cents([third, third, Decimal("0.003333333334")]) == [0, 0, CENT]
+    assert to_cents([Decimal("-0.01")] * 2 + [Decimal("0.02")]) == [-CENT, -CENT, 2 * CENT]
+    assert to_cents([]) == []
 
 
 CATEGORY = [

@@ -3,7 +3,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.rounding import CENT, agree, cents, to_cents
+from pipeline.money import to_cents
+from reports.rounding import CENT, agree, cents
 
 AMOUNTS = st.lists(st.decimals(-(10**9), 10**9, places=12, allow_nan=False), max_size=30)
 
