@@ -15,7 +15,7 @@ from assets.close import load_settings
 from assets.laws import CheckResult
 from pipeline.locking import late_files
 from pipeline.settings import Settings
-from pipeline.standings import MonthStanding, SourceStanding, months, sources
+from pipeline.status import MonthStanding, SourceStanding, months, sources
 from pipeline.warehouse import Warehouse
 from reports import format as fmt
 
