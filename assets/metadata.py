@@ -15,7 +15,8 @@ from assets.dictionary import nullable_columns, type_name
 from pipeline.causes import CAUSES
 from reports.bridge_plot import bridge_plot
 from reports.view import CauseText, step_texts
-from schemas.tables import BY_NAME, Table
+from schemas.lineage import sources
+from schemas.tables import Table
 
 
 def column_schema(table: Table) -> dg.TableSchema:
@@ -35,21 +36,15 @@ def column_schema(table: Table) -> dg.TableSchema:
 
 
 def column_lineage(table: Table) -> dg.TableColumnLineage:
-    """Return which columns each column of a table comes from.
-
-    Derived from the contracts: a column has one name and one meaning in all tables, so that it comes from
-    the columns of its name in the tables that its own reads. What is computed under a new name has none.
-    """
-    upstream = [BY_NAME[name] for name in table.reads]
+    """Return which columns each column of a table comes from; see `schemas.lineage`."""
     deps = {
         column: [
-            dg.TableColumnDep(asset_key=dg.AssetKey(other.name.split(".")), column_name=column)
-            for other in upstream
-            if column in other.schema
+            dg.TableColumnDep(asset_key=dg.AssetKey(name.split(".")), column_name=other)
+            for name, other in places
         ]
-        for column in table.schema
+        for column, places in sources(table).items()
     }
-    return dg.TableColumnLineage({column: found for column, found in deps.items() if found})
+    return dg.TableColumnLineage(deps)
 
 
 def preview(frame: pl.DataFrame) -> dg.TableMetadataValue:
