@@ -29,10 +29,10 @@ _FINDINGS = 1
 _FOLDERS = ("traces", "openai/usage", "openai/costs", "anthropic/usage", "anthropic/cost")
 _FILES = ("proxy/requests.csv", "invoices/*.toml")
 _SENTENCE = (
-    "backfill: a process for every month, one after the other, as the queue of Dagster starts them; process "
-    "starts are counted on both sides, pauses of the queue on none. Alone, a month has a warehouse that holds "
-    "nothing else; both sides take turns. The first of the backfilled runs lands all twelve; `early` are the "
-    "three after it and `late` the last three, by their medians."
+    "backfill: a process for every month, one after the other, as the queue of Dagster starts them; their "
+    "starts are counted on both sides, pauses of the queue on none. Alone, a month has a warehouse that "
+    "holds nothing else; both sides take turns. The first of the backfilled runs lands all twelve; `early` "
+    "are the three after it and `late` the last three, by their medians."
 )
 
 
@@ -179,7 +179,8 @@ def _waited(
 
 
 def _sum(runs: Sequence[Run], column: str) -> float:
-    return sum(getattr(run, column) for run in runs)
+    each: list[float] = [getattr(run, column) for run in runs]
+    return sum(each)
 
 
 def _median(runs: Sequence[Run]) -> float:
@@ -189,8 +190,8 @@ def _median(runs: Sequence[Run]) -> float:
 def _table(found: Backfilled) -> Table:
     ratio, memory = found.ratio("seconds"), found.memory_ratio
     title = (
-        f"backfill, {found.way}: {ratio:.2f} × the months alone (CPU {found.ratio('cpu_seconds'):.2f}), goal ≤ "
-        f"{GOAL:g} {verdict(ratio <= GOAL)}; late months {found.growth:.2f} × early ones; peak memory "
+        f"backfill, {found.way}: {ratio:.2f} × the months alone (CPU {found.ratio('cpu_seconds'):.2f}), "
+        f"goal ≤ {GOAL:g} {verdict(ratio <= GOAL)}; late months {found.growth:.2f} × early ones; peak memory "
         f"{memory:.2f} × alone, goal ≤ {GOAL:g} {verdict(memory <= GOAL)}"
     )
     shown = Table(title=title, title_justify="left")

@@ -1,6 +1,5 @@
 """Lineage of the report tables; see `schemas.lineage`."""
 
-
 _BRIDGE = "recon.bridge.step recon.bridge.tokens"
 _BRIDGE_USD = "recon.bridge.step recon.bridge.usd"
 _LINE = "recon.charge.line_item"
