@@ -31,8 +31,9 @@ _FILES = ("proxy/requests.csv", "invoices/*.toml")
 _SENTENCE = (
     "backfill: a process for every month, one after the other, as the queue of Dagster starts them; their "
     "starts are counted on both sides, pauses of the queue on none. Alone, a month has a warehouse that "
-    "holds nothing else; both sides take turns. The first of the backfilled runs lands all twelve; `early` "
-    "are the three after it and `late` the last three, by their medians."
+    "holds nothing else; both sides take turns. `first`, `early` and `late` are CPU seconds of a run: "
+    "of the first, which lands all twelve when they are backfilled, of the three after it and of the last "
+    "three by their medians."
 )
 
 
@@ -72,7 +73,7 @@ class Backfilled(NamedTuple):
 
     @property
     def growth(self) -> float:
-        """How many times as long the late months of the backfill take as the early ones."""
+        """How many times as much CPU the late months of the backfill take as the early ones."""
         return _median(self.together[-3:]) / _median(self.together[1:4] or self.together)
 
     def figures(self) -> dict[str, Any]:
@@ -184,7 +185,7 @@ def _sum(runs: Sequence[Run], column: str) -> float:
 
 
 def _median(runs: Sequence[Run]) -> float:
-    return statistics.median(run.seconds for run in runs)
+    return statistics.median(run.cpu_seconds for run in runs)
 
 
 def _table(found: Backfilled) -> Table:
@@ -202,7 +203,7 @@ def _table(found: Backfilled) -> Table:
         peaks = (runs[0].peak_bytes, runs[-1].peak_bytes, max(run.peak_bytes for run in runs))
         shown.add_row(
             name, f"{_sum(runs, 'seconds'):.1f}", f"{_sum(runs, 'cpu_seconds'):.1f}",
-            f"{runs[0].seconds:.2f}", f"{_median(runs[1:4] or runs):.2f}", f"{_median(runs[-3:]):.2f}",
+            f"{runs[0].cpu_seconds:.2f}", f"{_median(runs[1:4] or runs):.2f}", f"{_median(runs[-3:]):.2f}",
             *(f"{peak / 2**20:,.0f} MiB" for peak in peaks),
         )  # fmt: skip
     return shown

@@ -84,7 +84,9 @@ def test_two_thousand_small_files_land_one_by_one_in_the_books(
     }  # fmt: skip
     before = raw(warehouse)
     assert dict(landed().sources[0].files) == {"unchanged": 2_000 + kinds["repeated"]}
-    assert raw(warehouse) == before
+    assert {name: sorted(rows, key=str) for name, rows in raw(warehouse).items()} == {
+        name: sorted(rows, key=str) for name, rows in before.items()
+    }
 
 
 @pytest.mark.parametrize("most", [2, 7, 256])
