@@ -15,19 +15,23 @@ from assets.dictionary import nullable_columns, type_name
 from pipeline.causes import CAUSES
 from reports.bridge_plot import bridge_plot
 from reports.view import CauseText, step_texts
-from schemas.lineage import sources
+from schemas.lineage import MADE, sources
 from schemas.tables import Table
+from schemas.types import KIND_COLUMNS
 
 
 def column_schema(table: Table) -> dg.TableSchema:
-    """Return the columns of a table with type, meaning and whether they may be null."""
+    """Return the columns of a table with type, meaning, where they come from, and whether they may be null.
+
+    The sources are links in the meaning: the UI that is free shows no other lineage of columns.
+    """
     optional = nullable_columns(table)
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 name=name,
                 type=type_name(dtype),
-                description=table.descriptions[name],
+                description=f"{table.descriptions[name]}\n\n{_origin(table, name)}".strip(),
                 constraints=dg.TableColumnConstraints(nullable=name in optional),
             )
             for name, dtype in table.schema.items()
@@ -45,6 +49,27 @@ def column_lineage(table: Table) -> dg.TableColumnLineage:
         for column, places in sources(table).items()
     }
     return dg.TableColumnLineage(deps)
+
+
+def _origin(table: Table, column: str) -> str:
+    """Return in Markdown, with links, which assets a column comes from; nothing for raw tables."""
+    places: dict[str, list[str]] = {}
+    for name, other in sources(table).get(column, ()):
+        places.setdefault(name, []).append(other)
+    told = [
+        f"[{name}](/assets/{name.replace('.', '/')}) {_names(columns)}" for name, columns in places.items()
+    ]
+    if told:
+        return f"From {'; '.join(told)}."
+    why = MADE.get(table.name, {}).get(column)
+    return f"Made here: {why}." if why else ""
+
+
+def _names(columns: list[str]) -> str:
+    """Return the names of columns; those of all token kinds in one word."""
+    has_all = set(columns).issuperset(KIND_COLUMNS)
+    named = [name for name in columns if not has_all or name not in KIND_COLUMNS]
+    return ", ".join([*(["all token kinds"] if has_all else []), *(f"`{name}`" for name in named)])
 
 
 def preview(frame: pl.DataFrame) -> dg.TableMetadataValue:
