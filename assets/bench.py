@@ -7,7 +7,7 @@ runs in a process of its own, so that its peak memory is its own.
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from assets import bench_attribution, bench_landing, bench_reports, bench_scale
+from assets import bench_attribution, bench_backfill, bench_landing, bench_reports, bench_scale
 from assets.bench_measure import Asked, Shown
 
 
@@ -21,6 +21,7 @@ class Benchmark(NamedTuple):
 BENCHMARKS = (
     Benchmark("attribution", bench_attribution.run),
     Benchmark("reports", bench_reports.run),
+    Benchmark("backfill", bench_backfill.run),
     Benchmark("landing", bench_landing.run),
     Benchmark("files", bench_scale.run_files),
     Benchmark("scale", bench_scale.run_scale),

@@ -179,8 +179,8 @@ def _reconciled(
 def facts(config: Settings, month: Month) -> tuple[Calls, Meters, Rules]:
     """Return what `explain_drift` takes, from what has landed; commits nothing."""
     with Warehouse.open(config.warehouse_file) as warehouse:
-        raw = read_raw(warehouse)
-        config, calls, _ = narrowed(resolve_calls(config, month, warehouse, raw), raw, config, month)
+        raw = read_raw(config, month, warehouse)
+        config, calls, _ = narrowed(resolve_calls(config, month, warehouse), raw, config, month)
     own = (raw["raw.usage"], raw["raw.request"], raw["raw.invoice"], raw["raw.file"])
     meters = meter(*own, config, month, cost=raw["raw.cost"])
     return calls, meters, drift_rules(config, Registries(CAUSES, PROVIDERS))
@@ -261,7 +261,7 @@ def landed_models(config: Settings) -> pl.DataFrame | None:
     if not config.contracts or not config.warehouse_file.exists():
         return None
     with Warehouse.open(config.warehouse_file) as warehouse:
-        return models(config, read_raw(warehouse))
+        return models(config, warehouse)
 
 
 def closed_teams(config: Settings) -> frozenset[str]:

@@ -15,18 +15,23 @@ from assets.dictionary import nullable_columns, type_name
 from pipeline.causes import CAUSES
 from reports.bridge_plot import bridge_plot
 from reports.view import CauseText, step_texts
-from schemas.tables import BY_NAME, Table
+from schemas.lineage import MADE, sources
+from schemas.tables import Table
+from schemas.types import KIND_COLUMNS
 
 
 def column_schema(table: Table) -> dg.TableSchema:
-    """Return the columns of a table with type, meaning and whether they may be null."""
+    """Return the columns of a table with type, meaning, where they come from, and whether they may be null.
+
+    The sources are links in the meaning: the UI that is free shows no other lineage of columns.
+    """
     optional = nullable_columns(table)
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 name=name,
                 type=type_name(dtype),
-                description=table.descriptions[name],
+                description=f"{table.descriptions[name]}\n\n{_origin(table, name)}".strip(),
                 constraints=dg.TableColumnConstraints(nullable=name in optional),
             )
             for name, dtype in table.schema.items()
@@ -35,21 +40,36 @@ def column_schema(table: Table) -> dg.TableSchema:
 
 
 def column_lineage(table: Table) -> dg.TableColumnLineage:
-    """Return which columns each column of a table comes from.
-
-    Derived from the contracts: a column has one name and one meaning in all tables, so that it comes from
-    the columns of its name in the tables that its own reads. What is computed under a new name has none.
-    """
-    upstream = [BY_NAME[name] for name in table.reads]
+    """Return which columns each column of a table comes from; see `schemas.lineage`."""
     deps = {
         column: [
-            dg.TableColumnDep(asset_key=dg.AssetKey(other.name.split(".")), column_name=column)
-            for other in upstream
-            if column in other.schema
+            dg.TableColumnDep(asset_key=dg.AssetKey(name.split(".")), column_name=other)
+            for name, other in places
         ]
-        for column in table.schema
+        for column, places in sources(table).items()
     }
-    return dg.TableColumnLineage({column: found for column, found in deps.items() if found})
+    return dg.TableColumnLineage(deps)
+
+
+def _origin(table: Table, column: str) -> str:
+    """Return in Markdown, with links, which assets a column comes from; nothing for raw tables."""
+    places: dict[str, list[str]] = {}
+    for name, other in sources(table).get(column, ()):
+        places.setdefault(name, []).append(other)
+    told = [
+        f"[{name}](/assets/{name.replace('.', '/')}) {_names(columns)}" for name, columns in places.items()
+    ]
+    if told:
+        return f"From {'; '.join(told)}."
+    why = MADE.get(table.name, {}).get(column)
+    return f"Made here: {why}." if why else ""
+
+
+def _names(columns: list[str]) -> str:
+    """Return the names of columns; those of all token kinds in one word."""
+    has_all = set(columns).issuperset(KIND_COLUMNS)
+    named = [name for name in columns if not has_all or name not in KIND_COLUMNS]
+    return ", ".join([*(["all token kinds"] if has_all else []), *(f"`{name}`" for name in named)])
 
 
 def preview(frame: pl.DataFrame) -> dg.TableMetadataValue:

@@ -86,7 +86,7 @@ def _simulate_money(
 
 def bench(
     only: Annotated[
-        str | None, typer.Option(help="Only attribution, reports, landing, files or scale.")
+        str | None, typer.Option(help="Only attribution, reports, backfill, landing, files or scale.")
     ] = None,
     calls: Annotated[int, typer.Option(min=100, help="Calls of the month, about.")] = 1_000_000,
     spans: Annotated[int, typer.Option(min=1_000, help="Spans of the dump; scale lands ten times these.")] = (

@@ -2,11 +2,15 @@
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.stored import Ignored, Listing, StoredFile, printable
+
+_SETTLED_NS = 2 * 10**9
+"""A file that changed this short a time ago may change again without another time: clocks are coarse."""
 
 
 def list_folder(root: Path, uri: str) -> Listing:
@@ -34,7 +38,19 @@ def _stored(path: Path, name: str) -> StoredFile:
         facts = path.stat()
     except OSError:
         return StoredFile(path, name, 0, datetime.fromtimestamp(0, UTC))
-    return StoredFile(path, name, facts.st_size, datetime.fromtimestamp(int(facts.st_mtime), UTC))
+    modified = datetime.fromtimestamp(int(facts.st_mtime), UTC)
+    return StoredFile(path, name, facts.st_size, modified, stamp=stamp(facts, time.time_ns()))
+
+
+def stamp(facts: os.stat_result, now_ns: int) -> str | None:
+    """Return what is another one after any change of a file; null while two changes could look alike.
+
+    The time of the last change of state is set by the system and by nobody else, so that a file whose size
+    and time of modification were put back has another one.
+    """
+    if now_ns - facts.st_ctime_ns < _SETTLED_NS:
+        return None
+    return f"{facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns} {facts.st_ino}"
 
 
 def _split_glob(whole: Path) -> tuple[Path, str]:

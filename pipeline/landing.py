@@ -36,8 +36,9 @@ def land(
 ) -> LandingSummary:
     """Land what is new and return what became of every file.
 
-    Unchanged files are skipped by the hash of their bytes; a changed file replaces its own rows; the same
-    bytes under a second name add nothing.
+    Unchanged files are skipped by the hash of their bytes, which is not taken again while the file's version
+    is that of its last landing; a changed file replaces its own rows; the same bytes under a second name add
+    nothing.
 
     Raises:
         ConfigError: `only` names no source.

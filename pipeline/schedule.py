@@ -37,7 +37,8 @@ def fingerprint(words: Iterable[str]) -> str:
 def state_of(files: Iterable[StoredFile]) -> str:
     """Return what changes when a file of a place comes, goes or is written again."""
     return fingerprint(
-        f"{file.uri} {file.version or f'{file.size_bytes} {file.modified_at}'}" for file in files
+        f"{file.uri} {(file.remote and file.version) or f'{file.size_bytes} {file.modified_at}'}"
+        for file in files
     )
 
 

@@ -34,6 +34,8 @@ class StoredFile:
     size_bytes: int
     modified_at: datetime
     remote: Remote | None = None
+    stamp: str | None = None
+    """Of a file on this machine: what changes whenever the file does; null where it was changed just now."""
 
     @property
     def name(self) -> str:
@@ -44,8 +46,10 @@ class StoredFile:
 
     @property
     def version(self) -> str | None:
-        """What tells that an object is the same as before, without reading it; null where nothing does."""
-        if self.remote is None or self.remote.etag is None:
+        """What tells that a file is the same as before, without reading it; null where nothing does."""
+        if self.remote is None:
+            return self.stamp
+        if self.remote.etag is None:
             return None
         etag = self.remote.etag.strip('"')
         return f"{etag} {self.size_bytes} {self.modified_at:%Y-%m-%dT%H:%M:%SZ}"

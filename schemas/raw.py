@@ -24,7 +24,8 @@ class File(Closed):
     format: str = column("Format that was detected or configured.")
     size_bytes: pl.Int64 = column("Size of the file as stored.", ge=0)
     version: str = maybe(
-        "ETag, size and time of an object of S3, which tell its states apart; null elsewhere."
+        "What tells the file's states apart without reading it: ETag, size and time of an object of S3, "
+        "else size, times and inode; null where nothing does."
     )
     rows_read: pl.Int64 = column("Records found.", ge=0)
     rows_kept: pl.Int64 = column("Records landed in a raw table.", ge=0)

@@ -82,7 +82,7 @@ TABLES: tuple[Table, ...] = (
     Table(core.Correction, reads=("raw.span", "core.metered")),
     Table(core.Silence, reads=("raw.span", "core.call")),
     Table(core.Unmapped, reads=("raw.usage", "raw.cost", "raw.invoice", "core.traced"), exported="unmapped"),
-    Table(recon.Rate, reads=("core.metered", "core.traced")),
+    Table(recon.Rate, reads=("raw.usage", "raw.request", "core.metered", "core.traced")),
     Table(recon.Bucket, reads=("core.traced", "core.metered", "core.coverage")),
     Table(recon.Unmetered, reads=("core.traced", "core.coverage"), exported="unmetered"),
     Table(
@@ -97,7 +97,11 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(recon.LearnedRate, reads=("recon.claim", "recon.bucket"), exported="rates"),
-    Table(recon.Bridge, reads=("recon.claim", "recon.bucket", "recon.expected_rate"), exported="bridge"),
+    Table(
+        recon.Bridge,
+        reads=("core.traced", "recon.claim", "recon.bucket", "recon.expected_rate"),
+        exported="bridge",
+    ),
     Table(recon.Tieout, reads=("core.billed", "core.metered", "recon.expected_rate"), exported="tieout"),
     Table(
         charges.Charge,
@@ -136,16 +140,33 @@ TABLES: tuple[Table, ...] = (
         reads=("recon.charge", "recon.price_effect", "recon.finding", "core.call"),
         exported="disputes",
     ),
-    Table(report.Team, reads=("recon.bridge", "recon.allocation"), exported="teams"),
+    Table(report.Team, reads=("core.call", "recon.bridge", "recon.allocation"), exported="teams"),
     Table(variance.Variance, reads=("recon.bridge",), exported="variance"),
     Table(variance.History, reads=("recon.bridge",), exported="history"),
-    Table(variance.Budget, reads=("report.team", "recon.tieout", "core.metered"), exported="budget"),
+    Table(
+        variance.Budget,
+        reads=("report.team", "recon.bridge", "recon.tieout", "core.metered"),
+        exported="budget",
+    ),
     Table(variance.UnitCost, reads=("core.call",), exported="unit_cost"),
     Table(variance.Costliest, reads=("core.call",), exported="costliest"),
-    Table(report.Close, reads=("raw.file", "recon.bridge", "recon.tieout", "report.team")),
+    Table(
+        report.Close,
+        reads=(
+            "raw.file",
+            "core.traced",
+            "core.call",
+            "recon.bridge",
+            "recon.tieout",
+            "recon.finding",
+            "report.team",
+        ),
+    ),
     Table(
         focus.CostAndUsage,
         reads=(
+            "raw.cost",
+            "raw.invoice",
             "recon.allocation",
             "recon.charge",
             "recon.price_effect",

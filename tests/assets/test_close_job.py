@@ -96,7 +96,13 @@ def test_a_column_comes_from_the_columns_of_its_name(run_close, steps) -> None:
 
     found = {(dep.asset_key.to_user_string(), dep.column_name) for dep in lineage["bucket_start_at"]}
     assert found == {("core/metered", "bucket_start_at"), ("core/coverage", "bucket_start_at")}
-    assert "drift_tokens" not in lineage
+
+
+def test_a_column_of_another_name_comes_from_what_it_is_computed_from(run_close, steps) -> None:
+    lineage = _metadata(run_close(steps), "recon/bucket")["dagster/column_lineage"].deps_by_column
+
+    found = {(dep.asset_key.to_user_string(), dep.column_name) for dep in lineage["drift_tokens"]}
+    assert {("core/traced", "output_tokens"), ("core/metered", "output_tokens")} <= found
 
 
 def _versions(result) -> dict[str, str]:

@@ -49,6 +49,20 @@ def test_an_asset_tells_what_its_contract_says(table) -> None:
     assert spec.code_version
 
 
+def test_a_column_says_where_it_comes_from_with_links_to_those_assets() -> None:
+    def told(key: str) -> dict[str, str]:
+        return {each.name: each.description for each in SPECS[key].metadata["dagster/column_schema"].columns}
+
+    bridge, bucket = told("recon/bridge"), told("recon/bucket")
+    assert "\n\nFrom [core.traced](/assets/core/traced) all token kinds; " in bridge["usd"]
+    assert "[recon.expected_rate](/assets/recon/expected_rate) `usd_per_token`." in bridge["usd"]
+    assert "[core.coverage](/assets/core/coverage) `bucket_start_at`." in bucket["bucket_start_at"]
+    assert told("core/metered")["meter"].endswith(
+        "\n\nMade here: which kind of source counts for the account."
+    )
+    assert told("raw/file")["uri"] == BY_NAME["raw.file"].descriptions["uri"]
+
+
 @pytest.mark.parametrize("table", [t for t in TABLES if t.is_monthly], ids=lambda table: table.name)
 def test_a_table_of_a_month_depends_on_what_it_reads_and_nothing_else(table) -> None:
     spec = SPECS[table.name.replace(".", "/")]

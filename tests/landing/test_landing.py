@@ -30,10 +30,10 @@ def _counts(summary: LandingSummary, name: str = "otel") -> dict[str, int]:
 
 
 def _raw(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
-    """All raw tables, sorted, without the times of files."""
+    """All raw tables, sorted, without the times of files, of which their versions are made."""
     tables = {table: warehouse.read(table) for table in TABLES if table.layer == "raw"}
     return {
-        table.name: sorted(frame.drop("pulled_at", strict=False).rows(), key=str)
+        table.name: sorted(frame.drop("pulled_at", "version", strict=False).rows(), key=str)
         for table, frame in tables.items()
     }
 

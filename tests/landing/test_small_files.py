@@ -62,7 +62,7 @@ def write_mixed(folder: Path, line: Callable[..., bytes], count: int) -> Counter
 
 def raw(warehouse: Warehouse) -> dict[str, list[tuple]]:
     """The raw rows as they lie in the warehouse."""
-    return {name: warehouse.read(BY_NAME[name]).rows() for name in RAW}
+    return {name: warehouse.read(BY_NAME[name]).drop("version", strict=False).rows() for name in RAW}
 
 
 def test_two_thousand_small_files_land_one_by_one_in_the_books(
@@ -84,7 +84,9 @@ def test_two_thousand_small_files_land_one_by_one_in_the_books(
     }  # fmt: skip
     before = raw(warehouse)
     assert dict(landed().sources[0].files) == {"unchanged": 2_000 + kinds["repeated"]}
-    assert raw(warehouse) == before
+    assert {name: sorted(rows, key=str) for name, rows in raw(warehouse).items()} == {
+        name: sorted(rows, key=str) for name, rows in before.items()
+    }
 
 
 @pytest.mark.parametrize("most", [2, 7, 256])

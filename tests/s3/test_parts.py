@@ -43,7 +43,8 @@ def landed(settings: Settings, **options: Any) -> dict[str, list[tuple]]:
     with Warehouse.open(None) as warehouse:
         land(settings, warehouse, **options)
         return {
-            name: warehouse.read(BY_NAME[name]).rows() for name in ("raw.span", "raw.quarantine", "raw.file")
+            name: warehouse.read(BY_NAME[name]).drop("version", strict=False).rows()
+            for name in ("raw.span", "raw.quarantine", "raw.file")
         }
 
 

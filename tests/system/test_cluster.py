@@ -61,7 +61,7 @@ def _landed(folder: Path, how: Landing, progress: Any = None, **other: Any) -> d
     tables = ("raw.span", "raw.quarantine", "raw.file")
     with Warehouse.open(None) as warehouse:
         landing.land(settings, warehouse, progress=progress)
-        return {name: warehouse.read(BY_NAME[name]).rows() for name in tables}
+        return {name: warehouse.read(BY_NAME[name]).drop("version", strict=False).rows() for name in tables}
 
 
 class Killer:
