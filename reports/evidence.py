@@ -56,11 +56,9 @@ class Evidence:
             for step, rows in _parts(self.top).items()
         }
 
-    def by_team(self) -> dict[str, "Evidence"]:
-        """Return the evidence of each team that has any."""
-        counts = self.counts.partition_by("team", as_dict=True)
-        top = self.top.partition_by("team", as_dict=True)
-        return {team: Evidence(rows, counts[team,]) for (team,), rows in top.items()}
+    def of(self, team: str) -> "Evidence":
+        """Return the evidence of one team."""
+        return Evidence(self.top.filter(team=team), self.counts.filter(team=team))
 
 
 def digest(evidence: pl.DataFrame) -> Evidence:

@@ -19,7 +19,7 @@ from pipeline.mailings import GROUP, REPORT, group_of
 from pipeline.period import Month
 from reports import format as fmt
 from reports.environment import environment
-from reports.mail_parts import every_part, now
+from reports.mail_parts import every_part, now, saving
 from reports.mail_text import sheet_text
 from reports.mail_view import Figure, Mail
 from reports.mail_words import amount, money, name
@@ -58,7 +58,7 @@ def mail_of(page: Page, letterhead: Letterhead) -> Mail:
         month=page.month,
         report=_report(page),
         sent_at=_instant(page),
-        preheader=f"{now(page)} {verdict}",
+        preheader=page.answer.why or now(page),
         kicker=f"{fmt.month_name(page.month)} · {who} of {name(page.company)} · {standing}",
         headline=headline,
         warnings=tuple(page.warnings),
@@ -76,7 +76,11 @@ def mail_of(page: Page, letterhead: Letterhead) -> Mail:
             ),
             Figure("Unexplained", amount(bridge.unexplained), _share(page)),
         ),
+        why=tuple(
+            (word, told) for word, told in (("Why", page.answer.why), ("How sure", page.answer.sure)) if told
+        ),
         now=now(page),
+        saving=saving(page),
         verdict=verdict,
         parts=tuple(every_part(page)),
         link=link,
@@ -110,6 +114,8 @@ def _share(page: Page) -> str:
 
 
 def _notes(page: Page) -> Iterable[str]:
+    if page.close:
+        yield f"The full report is {page.month}/{page.path} in the folder of reports."
     yield (
         "Traced: tokens on every exported span, as logged. Metered: tokens in the provider's usage export. "
         "Billed: dollars on the provider's bill. Drift: metered minus traced."

@@ -92,14 +92,13 @@ def causes_part(page: Page) -> Part:
 
 def _cause(cause: Cause) -> Item:
     line = cause.line
-    low, high = fmt.signed_tokens(line.low), fmt.signed_tokens(line.high)
-    between = f", between {low} and {high}" if low != high else ""
+    between = f", between {fmt.reach(line.low, line.high, 'and')}" if line.low != line.high else ""
     rows = (
         f"{fmt.integer(line.evidence_count)} {'span or row' if line.evidence_count == 1 else 'spans or rows'}"
     )
     known = f"known as {line.basis}" if line.basis else "without a basis"
     facts = f"{fmt.signed_tokens(line.tokens or 0)} tokens{between}; {known}; evidence: {rows}"
-    return Item(f"{line.title}: {money(line.usd, signed=True)}", facts, line.sentence, cause.advice)
+    return Item(f"{line.title}: {money(line.usd, signed=True)}", facts, line.sentence, todo(cause))
 
 
 def quality_part(page: Page) -> Part:
@@ -172,13 +171,31 @@ def _closing(page: Page) -> Iterator[str]:
 
 
 def now(page: Page) -> str:
-    """Return the one thing to do now."""
+    """Return the one thing to do now, where to begin, and what that saves."""
     if page.main_cause is None:
         return "Nothing: no cause of this month asks for action."
     line = page.main_cause.line
-    which = (
-        "largest difference"
-        if page.main_cause == page.causes[0]
-        else "largest difference that can be acted on"
+    which = "" if page.main_cause == page.causes[0] else " that can be acted on"
+    return (
+        f"{line.title} ({amount(line)}) is the largest difference between traces and meters{which}. "
+        f"{todo(page.main_cause)}"
     )
-    return f"{line.title} ({amount(line)}) is the {which}. {page.main_cause.advice}"
+
+
+def saving(page: Page) -> str:
+    """Return what saves most, where that is not what to do now already."""
+    found = page.answer.saving
+    if found is None or found == page.main_cause:
+        return ""
+    return f"What saves most: {found.line.title.lower()}. {begin(found)}"
+
+
+def todo(cause: Cause) -> str:
+    """Return what to do about a cause, where to begin, and what that saves."""
+    return f"{cause.advice} {begin(cause)}".strip()
+
+
+def begin(cause: Cause) -> str:
+    """Return where to begin with a cause and what that saves; nothing where no place is known."""
+    lever = cause.lever
+    return f"{lever.first} {lever.holds}: {lever.effect}" if lever else ""

@@ -85,7 +85,11 @@ class Mail:
     headline: str
     warnings: tuple[str, ...]
     figures: tuple[Figure, ...]
+    why: tuple[tuple[str, str], ...]
+    """Why traces and bill differ, and how sure that is: a word and a sentence each."""
     now: str
+    saving: str
+    """What saves most; empty where `now` says it, or nothing does."""
     verdict: str
     parts: tuple[Part, ...]
     link: str

@@ -85,16 +85,17 @@ def main_cause(bridge: Bridge, causes: Sequence[Cause], materiality: Materiality
 def with_holders(cause: Cause, holders: Sequence[Holder]) -> Cause:
     """Return a cause of the index with the teams that have it, and with the lever of its largest place."""
     found = sorted(holders, key=lambda h: (-abs(shown(h.line)), -abs(h.line.tokens or 0), h.team))
+    named = [h for h in found if shown(h.line) or h.line.usd.shown is None] or found[:1]
     levers = [
-        replace(held.lever, holds=f"{held.lever.holds} of {fmt.label(held.team)}")
+        replace(held.lever, holds=f"{held.lever.holds} in team {fmt.label(held.team)}")
         for held in found
         if held.lever
     ]
     return replace(
         cause,
         lever=max(levers, key=lambda lever: (lever.usd, lever.first), default=None),
-        holders=tuple(found[:HOLDERS]),
-        more_holders=max(0, len(found) - HOLDERS),
+        holders=tuple(named[:HOLDERS]),
+        more_holders=max(0, len(found) - len(named[:HOLDERS])),
     )
 
 

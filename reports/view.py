@@ -142,7 +142,7 @@ TITLES: Mapping[str, CauseText] = {
         "The rest, for which no evidence was found. It is never hidden in another step.",
         "Look for the models and services that hold most of it in the tables of this page, and check that "
         "all of their traces reached Tallystick.",
-        "Begin with {place}: it holds most of it.",
+        "Begin with {place}.",
         "model",
     ),
 }
