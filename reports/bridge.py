@@ -16,7 +16,7 @@ from schemas.types import BASES, STEPS
 
 SHARE = Line(
     code="share",
-    title="Share of the rest of the bill",
+    title="Share of what the bills add",
     sentence="Its part of what the bills hold beside metered tokens at the expected rate: other quantities "
     "and prices, fees, credits, tax, rounding. Shared as the allocation says.",
     usd=Usd(ZERO, ZERO),

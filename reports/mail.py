@@ -19,7 +19,7 @@ from pipeline.mailings import GROUP, REPORT, group_of
 from pipeline.period import Month
 from reports import format as fmt
 from reports.environment import environment
-from reports.mail_parts import every_part, now, saving
+from reports.mail_parts import every_part, now
 from reports.mail_text import sheet_text
 from reports.mail_view import Figure, Mail
 from reports.mail_words import amount, money, name
@@ -58,7 +58,7 @@ def mail_of(page: Page, letterhead: Letterhead) -> Mail:
         month=page.month,
         report=_report(page),
         sent_at=_instant(page),
-        preheader=page.answer.why or now(page),
+        preheader=page.answer.why or now(page)[0],
         kicker=f"{fmt.month_name(page.month)} · {who} of {name(page.company)} · {standing}",
         headline=headline,
         warnings=tuple(page.warnings),
@@ -80,7 +80,6 @@ def mail_of(page: Page, letterhead: Letterhead) -> Mail:
             (word, told) for word, told in (("Why", page.answer.why), ("How sure", page.answer.sure)) if told
         ),
         now=now(page),
-        saving=saving(page),
         verdict=verdict,
         parts=tuple(every_part(page)),
         link=link,

@@ -93,8 +93,11 @@ def causes_part(page: Page) -> Part:
 def _cause(cause: Cause) -> Item:
     line = cause.line
     between = f", between {fmt.reach(line.low, line.high, 'and')}" if line.low != line.high else ""
+    count = line.evidence_count
     rows = (
-        f"{fmt.integer(line.evidence_count)} {'span or row' if line.evidence_count == 1 else 'spans or rows'}"
+        f"{fmt.integer(count)} {'span or row' if count == 1 else 'spans or rows'}"
+        if count
+        else "none of its own"
     )
     known = f"known as {line.basis}" if line.basis else "without a basis"
     facts = f"{fmt.signed_tokens(line.tokens or 0)} tokens{between}; {known}; evidence: {rows}"
@@ -170,24 +173,19 @@ def _closing(page: Page) -> Iterator[str]:
         )
 
 
-def now(page: Page) -> str:
-    """Return the one thing to do now, where to begin, and what that saves."""
-    if page.main_cause is None:
-        return "Nothing: no cause of this month asks for action."
-    line = page.main_cause.line
-    which = "" if page.main_cause == page.causes[0] else " that can be acted on"
-    return (
-        f"{line.title} ({amount(line)}) is the largest difference between traces and meters{which}. "
-        f"{todo(page.main_cause)}"
-    )
-
-
-def saving(page: Page) -> str:
-    """Return what saves most, where that is not what to do now already."""
-    found = page.answer.saving
-    if found is None or found == page.main_cause:
-        return ""
-    return f"What saves most: {found.line.title.lower()}. {begin(found)}"
+def now(page: Page) -> tuple[str, ...]:
+    """Return what to do now, where to begin, and what saves most where that is something else."""
+    cause, saving = page.main_cause, page.answer.saving
+    told = ["Nothing: no cause of this month asks for action."]
+    if cause is not None:
+        which = "" if cause == page.causes[0] else " that can be acted on"
+        size = (
+            f"{cause.line.title} ({amount(cause.line)}) is the largest difference between traces and meters"
+        )
+        told = [f"{size}{which}. {cause.advice}", begin(cause)]
+    if saving is not None and saving != cause:
+        told.append(f"What saves most: {saving.line.title.lower()}. {begin(saving)}")
+    return tuple(filter(None, told))
 
 
 def todo(cause: Cause) -> str:

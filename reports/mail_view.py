@@ -87,9 +87,8 @@ class Mail:
     figures: tuple[Figure, ...]
     why: tuple[tuple[str, str], ...]
     """Why traces and bill differ, and how sure that is: a word and a sentence each."""
-    now: str
-    saving: str
-    """What saves most; empty where `now` says it, or nothing does."""
+    now: tuple[str, ...]
+    """What to do now, where to begin, and what saves most, a sentence or more each."""
     verdict: str
     parts: tuple[Part, ...]
     link: str

@@ -107,6 +107,8 @@ def _told(held: tuple[Decimal, int], line: Line, text: CauseText) -> tuple[str, 
 def _holds(usd: Decimal, whole: Decimal) -> str:
     if not usd:
         return "It holds less than a cent"
+    if usd * whole < 0 or abs(usd) > abs(whole):
+        return f"It holds {fmt.usd(usd)}, which other places offset to {fmt.usd(whole)}"
     return (
         f"It holds all of it, {fmt.usd(usd)}"
         if usd == whole

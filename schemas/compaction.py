@@ -23,6 +23,11 @@ class Compaction(Monthly):
     window_tokens: Tokens = maybe("Most input that the model takes; null when no list says.", ge=1)
     tokens: Tokens = column("Input and output of the summaries.")
     usd: Usd = maybe("Tokens at the expected rate; null when a part of them has no known price.")
+    turns_after: pl.Int64 = column("Turns that its summaries made shorter.", ge=0)
+    saved_tokens: Tokens = column("Input that these turns did not send again.", ge=0)
+    saved_usd: Usd = maybe(
+        "Saved tokens at the mean price of the input of the service and model; null when not known."
+    )
 
     class Config:
         """See Closed."""

@@ -118,6 +118,15 @@ def test_less_than_a_cent_is_told_as_such_and_not_as_nothing_of_nothing() -> Non
     assert found.holds == "It holds less than a cent"
 
 
+@pytest.mark.parametrize("whole", ["0.87", "-0.87"])
+def test_a_place_that_holds_more_than_the_whole_says_why(whole: str) -> None:
+    found = lever([place("a", "1.91")], line(whole), AVOIDABLE)
+    assert (
+        found.holds
+        == f"It holds $1.91, which other places offset to {whole.replace('-', '−$') if whole[0] == '-' else '$' + whole}"
+    )
+
+
 def test_what_the_unexplained_would_save_nobody_says() -> None:
     rest = replace(line("4.50"), role="rest")
     found = lever(

@@ -18,7 +18,7 @@ from schemas.tables import BY_NAME
 NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)
 PRICES = tuple(
     Price(provider="acme", model="m", token_kind=kind, usd_per_million=Decimal(price))
-    for kind, price in (("input_uncached", 1), ("output", 10))
+    for kind, price in (("input_uncached", 1), ("cache_read", "0.1"), ("output", 10))
 )
 PLACE = {
     "month": "2026-10", "provider": "acme", "account": "a", "scope": "a", "model": "m", "team": "red",
@@ -70,6 +70,34 @@ def test_a_summary_that_no_span_holds_has_the_length_of_the_turn_before() -> Non
     assert (row["summaries"], row["unrecorded"], row["context_tokens"]) == (1, 1, 9900)
     assert row["tokens"] == 9000 + 500
     assert row["usd"] == Decimal("0.009") + Decimal("0.005")
+
+
+def test_a_summary_saves_what_the_turns_after_it_do_not_send_again() -> None:
+    """One turn of 2,400 tokens came instead of 9,900; a second of 4,300 makes twice 7,500.
+
+    The input of the service costs a dollar a million, so that 15,000 tokens are one and a half cents.
+    """
+    (row,) = found(calls(), claim(4))
+    assert (row["turns_after"], row["saved_tokens"]) == (1, 9900 - 2400)
+    more = {"input_uncached_tokens": 4300, "output_tokens": 1900}
+    (row,) = found(calls(more), claim(4))
+    assert (row["turns_after"], row["saved_tokens"]) == (2, 2 * (9900 - 2400))
+    assert row["saved_usd"] == Decimal("0.015")
+
+
+def test_each_summary_saves_up_to_the_next_one_only() -> None:
+    """At the third turn 5,900 tokens became 6,000: nothing saved. At the fifth as above."""
+    (row,) = found(calls(), [*claim(2), *claim(4)])
+    assert (row["summaries"], row["turns_after"], row["saved_tokens"]) == (2, 2 + 1, 9900 - 2400)
+
+
+def test_what_is_read_from_the_cache_saves_less() -> None:
+    """All input of the service was read from its cache, which costs a tenth here."""
+    cached = calls().with_columns(
+        cache_read_tokens=pl.col("input_uncached_tokens"), input_uncached_tokens=pl.lit(0)
+    )
+    (row,) = found(cached, claim(4))
+    assert row["saved_usd"] == Decimal("0.00075")
 
 
 def test_a_fall_that_was_hardly_a_summary_is_none() -> None:
