@@ -15,7 +15,7 @@ from reports.view import CauseText, Line, Usd, shown
 
 KEYS = ("scope", "service", "feature", "model")
 _CELL = ("provider", "account", "scope", "model", "service_tier", "token_kind")
-_WORDS = {"service": "service", "model": "model", "scope": "scope"}
+_WORDS = {"service": "service", "model": "model", "scope": "the key, project or account"}
 
 Interval = tuple[Decimal, Decimal]
 

@@ -104,7 +104,7 @@ def test_one_begins_with_the_service_with_most_dollars_and_saves_no_more_than_it
 def test_what_is_no_purchase_saves_no_money() -> None:
     text = CauseText("sampling", "Sampled", "", "Do.", "Begin with {place}.", "scope")
     found = lever([place("a", "4.50")], line("4.50"), text)
-    assert found.first == "Begin with scope scope."
+    assert found.first == "Begin with the key, project or account scope."
     assert "saves no money by itself" in found.effect
     assert found.holds == "It holds all of it, $4.50"
     assert not found.saves
