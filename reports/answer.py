@@ -22,8 +22,13 @@ class Answer:
     """The cause whose largest place saves most; null where none saves a cent."""
 
 
-def answer(bridge: Bridge, causes: Sequence[Cause]) -> Answer:
-    """Return why traces and the last total differ, how sure the causes are, and what would save most."""
+def answer(bridge: Bridge, causes: Sequence[Cause], *, is_compared: bool = True) -> Answer:
+    """Return why traces and the last total differ, how sure the causes are, and what would save most.
+
+    Nothing of it where the month has one side only: a difference to nothing has no reasons.
+    """
+    if not is_compared:
+        return Answer("", "", None)
     return Answer(_why(bridge), _sure(causes), _saving(causes))
 
 

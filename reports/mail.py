@@ -66,7 +66,9 @@ def mail_of(page: Page, letterhead: Letterhead) -> Mail:
             Figure(
                 "Billed" if bridge.billed else "Metered, not billed yet",
                 money(bridge.total.usd),
-                f"traces show {money(bridge.traced.usd)}",
+                "nothing is metered or billed"
+                if bridge.is_empty
+                else f"traces show {money(bridge.traced.usd)}",
             ),
             Figure(
                 "Explained",

@@ -86,7 +86,7 @@ def _start(drawn: Waterfall, lines: Sequence[Step_]) -> str:
 def causes_part(page: Page) -> Part:
     """Return the largest causes, each with its size, how it is known, and what to do."""
     items = tuple(_cause(cause) for cause in page.causes[:CAUSES])
-    lead = "" if items else "Traced and metered agree: there is nothing to explain."
+    lead = "" if items else page.nothing
     return Part("Causes, largest first", lead, None, items, more(len(page.causes) - CAUSES, "cause"))
 
 
@@ -175,6 +175,8 @@ def _closing(page: Page) -> Iterator[str]:
 
 def now(page: Page) -> tuple[str, ...]:
     """Return what to do now, where to begin, and what saves most where that is something else."""
+    if page.missing:
+        return (page.missing,)
     cause, saving = page.main_cause, page.answer.saving
     told = ["Nothing: no cause of this month asks for action."]
     if cause is not None:

@@ -74,6 +74,11 @@ class Month:
         """YYYY-MM, or words while nothing was closed."""
         return str(self.close["month"]) if self.close else "This month"
 
+    @property
+    def is_traced(self) -> bool:
+        """Whether any trace of the month was read."""
+        return self.close is None or bool(self.close["span_count"])
+
     def opened(self, team: str) -> Opened:
         """Return what the pages of one team need."""
         rows = self.tables["recon.bridge"].filter(team=team)

@@ -50,6 +50,10 @@ class Page:
     headline: str
     verdict: str
     answer: Answer
+    nothing: str
+    """What stands in the place of causes where there are none."""
+    missing: str
+    """What to do first where one side of the comparison is missing; else empty."""
     warnings: list[str]
     main_cause: story.Cause | None
     bridge: Bridge
@@ -113,7 +117,7 @@ def team_page(month: Month, opened: Opened) -> Page:
         team=row.name,
         path=f"teams/{row.slug}.html",
         root="../",
-        headline=story.headline(month.name, fmt.label(row.name), own.bridge),
+        headline=story.headline(month.name, fmt.label(row.name), own.bridge, is_traced=month.is_traced),
         warnings=story.warnings(month.close, own.bridge),
         providers=None,
         services=parts.breakdown(opened.rows, ["service", "feature"], shown(own.bridge.metered), SERVICES),
@@ -134,12 +138,15 @@ def _shared(month: Month, own: Bridge, bridge: pl.DataFrame, causes: list[story.
     models = parts.breakdown(bridge, keys, shown(own.metered), MODELS)
     in_tokens = own.total.usd.shown is None
     steps = _steps(own, in_tokens=in_tokens)
+    missing = story.missing(month.close)
     return {
         "company": month.company,
         "month": month.name,
         "verdict": story.verdict(own, month.materiality),
-        "answer": answer(own, causes),
-        "main_cause": story.main_cause(own, causes, month.materiality),
+        "answer": answer(own, causes, is_compared=not missing),
+        "nothing": story.nothing(own),
+        "missing": missing,
+        "main_cause": None if missing else story.main_cause(own, causes, month.materiality),
         "bridge": own,
         "charts": (waterfall(steps, WIDE), waterfall(steps, NARROW)),
         "chart_in_tokens": in_tokens,
@@ -225,7 +232,7 @@ def _steps(bridge: Bridge, *, in_tokens: bool) -> list[Step]:
 def _headline(month: Month) -> str:
     """What was published with the close; the same words from the same figures when it left them out."""
     published = str(month.close["headline"]) if month.close else ""
-    return published or story.headline(month.name, month.company, month.whole)
+    return published or story.headline(month.name, month.company, month.whole, is_traced=month.is_traced)
 
 
 def _disagreements(month: Month) -> list[str]:

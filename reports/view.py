@@ -89,6 +89,11 @@ class Bridge:
         return self.billed or self.metered
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing was metered or billed that traces could be compared with."""
+        return not self.billed and not self.metered.tokens
+
+    @property
     def net_tokens(self) -> int:
         """Drift: metered minus traced."""
         return (self.metered.tokens or 0) - (self.traced.tokens or 0)

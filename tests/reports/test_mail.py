@@ -392,7 +392,7 @@ def test_an_empty_month_says_so(make_month, close, is_closed: bool) -> None:
     for part in parts(mails(month)["index.eml"]):
         told = " ".join(part.split())
         assert "has no bill and no metered tokens." in told
-        assert "Traced and metered agree: there is nothing to explain." in told
+        assert "No token was both traced and metered: there is no difference to explain." in told
         assert ("Nothing was closed: there are no figures for this month." in told) is not is_closed
 
 
