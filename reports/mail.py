@@ -126,9 +126,9 @@ def _notes(page: Page) -> Iterable[str]:
         "statistics; allocated: split by a stated method. Ranges are 90 % intervals."
     )
     yield (
-        "Tokens: k thousand, M million, B billion. + unpriced: a part has no known price; it is in the tokens and "
-        "not in the dollars. Amounts are rounded so that rows and columns add up; the CSV files beside the page "
-        "hold them exactly, with every row behind this mail."
+        "Tokens: k thousand, M million, B billion. + unpriced: a part has no known price; it is in the "
+        "tokens and not in the dollars. Amounts are rounded so that rows and columns add up; the CSV files "
+        "beside the page hold them exactly, with every row behind this mail."
     )
     if page.close:
         yield (
