@@ -31,6 +31,7 @@ PAGE_READS = (
     "recon.tieout",
     "recon.allocation",
     "recon.anatomy",
+    "recon.compaction",
     "recon.variance",
     "recon.history",
     "recon.budget",

@@ -23,6 +23,11 @@ def sentence(opening: str, amount: Decimal, rest: Decimal, told: Callable[[Decim
     return f"{start}, {size} {'more' if rest > 0 else 'less'} than traces and known causes add up to."
 
 
+def uncompared(opening: str, amount: Decimal, told: Callable[[Decimal], str] = usd) -> str:
+    """Return the opening with its amount in a month without any trace: nothing is explained."""
+    return f"{opening} {told(amount)}, and no trace of the month was read that it could be compared with."
+
+
 def _share(part: Decimal, whole: Decimal) -> str:
     if not whole:
         return ""

@@ -20,6 +20,7 @@ from pipeline.charges.grant_findings import grant_findings
 from pipeline.charges.ledgers import ledgers
 from pipeline.charges.price_findings import price_findings
 from pipeline.charges.tax_findings import tax_findings
+from pipeline.compactions import compactions
 from pipeline.disputes import disputes
 from pipeline.ledger_tables import ledger_tables
 from pipeline.metering.unit_findings import unit_errors
@@ -85,6 +86,7 @@ def month_tables(
     tables |= ledgers(raw, daily, tables["recon.tieout"], arrivals)
     judged = with_workloads(calls.calls, settings)
     tables["recon.anatomy"] = anatomy(judged, month, card)
+    tables["recon.compaction"] = compactions(calls.calls, result.claims, result.rates, month, card)
     tables["recon.allocation"] = allocate(tables["recon.charge"], money.bridge, judged, settings, month)
     tables["report.team"] = teams(money.bridge, tables["recon.allocation"], calls.calls, str(month))
     units = unit_errors(bills.billed, meters.metered, card, month)

@@ -81,6 +81,11 @@ class RateCard:
         found = listed(provider.prices_id, sku._replace(account=None, geography=ALL), day)
         return _placed(provider, sku, found)
 
+    def prices_id(self, provider: str) -> str | None:
+        """Return what genai-prices calls a provider; null where it has none of its prices."""
+        found = self.providers.get(provider)
+        return found.prices_id if found else None
+
     def segments(self, sku: Sku, month: Month) -> Iterator[tuple[date, date, Rated]]:
         """Yield first day, first day after, and rate of the runs of days with one rate, over the month."""
         start, rated = month.first_day, None

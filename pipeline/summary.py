@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.allocating.teams import gross_by_team
-from pipeline.headline import sentence
+from pipeline.headline import sentence, uncompared
 from pipeline.money import CENT, quantize
 from pipeline.period import Month
 from pipeline.rates.list_prices import list_card
@@ -98,14 +98,23 @@ def close_row(
 
 def headline(company: str, month: Month, row: Mapping[str, Any], teams: pl.DataFrame) -> str:
     """Return what was billed and what of it is unexplained; in tokens while there is no bill."""
-    who = f"{month.first_day:%B %Y}: {company}"
+    who, is_traced = f"{month.first_day:%B %Y}: {company}", bool(row["span_count"])
     if row["billed_usd"] is None:
         metered, rest = (Decimal(row[name]) for name in ("metered_tokens", "unexplained_tokens"))
         if not metered and not rest:
             return f"{who} has no bill and no metered tokens."
-        return sentence(f"{who} has no bill yet; its meters count", metered, rest, lambda n: f"{n:,} tokens")
+        opening = f"{who} has no bill yet; its meters count"
+        if not is_traced:
+            return uncompared(opening, metered, _tokens_told)
+        return sentence(opening, metered, rest, _tokens_told)
     billed, rest = Decimal(row["billed_usd"]), Decimal(teams["unexplained_usd"].sum())
+    if not is_traced:
+        return uncompared(f"{who} was billed", quantize(billed, CENT))
     return sentence(f"{who} was billed", quantize(billed, CENT), quantize(rest, CENT))
+
+
+def _tokens_told(count: Decimal) -> str:
+    return f"{count:,} tokens"
 
 
 def _tokens(bridge: pl.DataFrame, step: str) -> int:

@@ -16,7 +16,7 @@ from schemas.types import BASES, STEPS
 
 SHARE = Line(
     code="share",
-    title="Share of the rest of the bill",
+    title="Share of what the bills add",
     sentence="Its part of what the bills hold beside metered tokens at the expected rate: other quantities "
     "and prices, fees, credits, tax, rounding. Shared as the allocation says.",
     usd=Usd(ZERO, ZERO),
@@ -76,18 +76,19 @@ def team_bridge(bridge: pl.DataFrame, row: TeamRow, whole: Bridge, texts: Mappin
 
 
 def _by_step(bridge: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    sums = bridge.group_by("step").agg(*SUMS).join(_evidence(bridge), on="step")
-    found = {row["step"]: row for row in sums.iter_rows(named=True)}
+    found = {step: _sums(bridge.filter(step=step)) for step in bridge["step"].unique()}
     always = {"traced": _NOTHING, "unexplained": _NOTHING}
     kept = {code: row for code, row in found.items() if row["is_something"] or code in always}
     return {code: row for code in STEPS if (row := {**always, **kept}.get(code))}
 
 
-def _evidence(bridge: pl.DataFrame) -> pl.DataFrame:
-    """Rows behind each step; a span that backs several token kinds of a line counts once."""
-    count = pl.col("evidence_count")
-    by_line = bridge.group_by(*_LINE, "step").agg(count.max())
-    return by_line.group_by("step").agg(count.sum())
+def _sums(rows: pl.DataFrame) -> dict[str, Any]:
+    """What the rows of one step add up to; one step after the other, so that memory is that of one.
+
+    A span that backs several token kinds of a line is one piece of evidence.
+    """
+    lines = rows.group_by(*_LINE).agg(pl.col("evidence_count").max())
+    return rows.select(*SUMS).row(0, named=True) | {"evidence_count": int(lines["evidence_count"].sum())}
 
 
 def _gross_rest(bridge: pl.DataFrame) -> Decimal:

@@ -10,9 +10,10 @@ from pipeline.money import to_cents
 from reports import format as fmt
 from reports import story
 from reports.closing import SignOff
+from reports.compactions import Compacted, compactions
 from reports.evidence import LISTED, NOTHING, Proof
-from reports.month import Month, Own
-from reports.places import Interval, Lever, Place, by_step, interval, places
+from reports.month import Month, Opened, Own
+from reports.places import Interval, Lever, Place, interval, places
 from reports.rounding import ZERO
 from reports.trend import Trend, trend
 from reports.view import CauseText, Line, Usd
@@ -57,6 +58,8 @@ class CausePage:
     rates_more: int
     evidence: Proof
     command: str
+    compacted: Compacted
+    """The conversations that were summarised; shown on the page of that cause."""
     close: dict[str, Any] | None
     sign_off: SignOff
 
@@ -72,17 +75,20 @@ class _Found(NamedTuple):
 
     proof: Proof
     places: list[Place]
+    kinds: list[Kind]
     trend: Trend
 
 
-def cause_pages(month: Month, own: Own) -> Iterator[CausePage]:
+def cause_pages(month: Month, opened: Opened) -> Iterator[CausePage]:
     """Yield the pages of the causes that a team has, one after the other."""
-    proofs = own.evidence.by_step(LISTED)
-    steps = by_step(own.places)
+    own, steps = opened.own, opened.places
+    proofs = opened.evidence.by_step(LISTED)
     months = trend(month.tables["recon.history"], own.bridge, month.texts, month.name, own.row.name)
     for line in story.ordered(own.bridge):
-        found = places(steps[line.code], line) if line.code in steps else []
-        yield _page(month, own, line, _Found(proofs.get(line.code, NOTHING), found, months.only(line.code)))
+        code = line.code
+        found = places(steps[code], line) if code in steps else []
+        kinds = _kinds(opened.kinds.get(code, []), line)
+        yield _page(month, own, line, _Found(proofs.get(code, NOTHING), found, kinds, months.only(code)))
 
 
 def _page(month: Month, own: Own, line: Line, found: _Found) -> CausePage:
@@ -106,12 +112,13 @@ def _page(month: Month, own: Own, line: Line, found: _Found) -> CausePage:
         lever=own.levers.get(step),
         places=found.places[:PLACES],
         places_more=found.places[PLACES:],
-        kinds=_kinds(month.kinds.get((step, team), []), line),
+        kinds=found.kinds,
         trend=found.trend,
         rates=rates[:RATES],
         rates_more=max(0, len(rates) - RATES),
         evidence=found.proof,
         command=_command(month.name, team, step),
+        compacted=compactions(month.tables["recon.compaction"], team),
         close=month.close,
         sign_off=month.sign_off,
     )

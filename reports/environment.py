@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from reports import format as fmt
 from reports.charts import LAYOUTS, drawn
+from reports.rate_words import rate_words
 from reports.reasons import reason
 
 
@@ -28,7 +29,7 @@ def environment() -> Environment:
         fmt.usd, fmt.unit_usd, fmt.signed_usd, fmt.exact_usd, fmt.integer, fmt.signed_integer, fmt.tokens,
         fmt.label, fmt.signed_tokens, fmt.percent, fmt.signed_percent, fmt.ratio, fmt.plural, fmt.month_name,
         fmt.kind_name, fmt.unbroken, fmt.day, reason,
-        fmt.small_usd, fmt.width, fmt.rate, fmt.item_class, fmt.plain, code,
+        fmt.small_usd, fmt.width, fmt.rate, fmt.item_class, fmt.plain, fmt.reach, code, rate_words,
     )  # fmt: skip
     environment.filters.update({word.__name__: word for word in words})
     environment.globals.update(_script())

@@ -56,34 +56,41 @@ class Evidence:
             for step, rows in _parts(self.top).items()
         }
 
-    def by_team(self) -> dict[str, "Evidence"]:
-        """Return the evidence of each team that has any."""
-        counts = self.counts.partition_by("team", as_dict=True)
-        top = self.top.partition_by("team", as_dict=True)
-        return {team: Evidence(rows, counts[team,]) for (team,), rows in top.items()}
+    def of(self, team: str) -> "Evidence":
+        """Return the evidence of one team."""
+        return Evidence(self.top.filter(team=team), self.counts.filter(team=team))
 
 
 def digest(evidence: pl.DataFrame) -> Evidence:
-    """Return what the pages of a month need of recon.evidence, in the same order whatever its own."""
-    order = ["step", *_ORDER]
-    descending = [name.startswith("size") for name in order]
+    """Return what the pages of a month need of recon.evidence, in the same order whatever its own.
+
+    One step after the other, so that memory is that of one.
+    """
+    parts = [_digested(evidence.filter(step=step)) for step in evidence["step"].unique().sort()]
+    nothing = _digested(evidence.clear())
+    return Evidence(*(pl.concat([empty, *each]) for empty, *each in zip(nothing, *parts, strict=True)))
+
+
+def _digested(evidence: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The largest rows of each team, and the counts of each team and reason, of one step."""
+    descending = [name.startswith("size") for name in _ORDER]
     top = (
         _large(evidence.with_columns(_SIZES))
-        .sort(order, descending=descending, nulls_last=True)
+        .sort(_ORDER, descending=descending, nulls_last=True)
         .group_by("step", "team", maintain_order=True)
         .head(LISTED)
-        .sort(order, descending=descending, nulls_last=True)
+        .sort(_ORDER, descending=descending, nulls_last=True)
     )
     counts = evidence.group_by("step", "team", "reason").agg(*_SUMS)
-    order = ["step", "team", "rows", "reason"]
-    return Evidence(top, counts.sort(order, descending=[False, False, True, False]))
+    order = ["team", "rows", "reason"]
+    return top, counts.sort(order, descending=[False, True, False])
 
 
 def _large(sized: pl.DataFrame) -> pl.DataFrame:
     """Leave out what cannot be among the largest, so that not all rows need to be sorted."""
     is_unpriced = pl.col("size_usd").is_null()
-    least_usd = pl.col("size_usd").top_k(LISTED).min().over("step", "team")
-    least = pl.col("size").filter(is_unpriced).top_k(LISTED).min().over("step", "team")
+    least_usd = pl.col("size_usd").top_k(LISTED).min().over("team")
+    least = pl.col("size").filter(is_unpriced).top_k(LISTED).min().over("team")
     return sized.filter((pl.col("size_usd") >= least_usd) | (is_unpriced & (pl.col("size") >= least)))
 
 

@@ -101,6 +101,13 @@ def signed_tokens(number: int) -> str:
     return f"+{tokens(number)}" if number > 0 else tokens(number)
 
 
+def reach(low: int, high: int, word: str = "to") -> str:
+    """Return the ends of an interval of tokens in short form, or in whole tokens where that is one form."""
+    short = signed_tokens(low), signed_tokens(high)
+    ends = short if short[0] != short[1] else (signed_integer(low), signed_integer(high))
+    return f"{ends[0]} {word} {ends[1]}"
+
+
 def percent(part: Decimal | int, whole: Decimal | int) -> str:
     """Return part of whole to a tenth of a percent, `1.1 %`; `n/a` when the whole is zero."""
     if not whole:

@@ -58,7 +58,7 @@ def mail_of(page: Page, letterhead: Letterhead) -> Mail:
         month=page.month,
         report=_report(page),
         sent_at=_instant(page),
-        preheader=f"{now(page)} {verdict}",
+        preheader=page.answer.why or now(page)[0],
         kicker=f"{fmt.month_name(page.month)} · {who} of {name(page.company)} · {standing}",
         headline=headline,
         warnings=tuple(page.warnings),
@@ -66,7 +66,9 @@ def mail_of(page: Page, letterhead: Letterhead) -> Mail:
             Figure(
                 "Billed" if bridge.billed else "Metered, not billed yet",
                 money(bridge.total.usd),
-                f"traces show {money(bridge.traced.usd)}",
+                "nothing is metered or billed"
+                if bridge.is_empty
+                else f"traces show {money(bridge.traced.usd)}",
             ),
             Figure(
                 "Explained",
@@ -75,6 +77,9 @@ def mail_of(page: Page, letterhead: Letterhead) -> Mail:
                 f"{'bill' if bridge.billed else 'meters'}",
             ),
             Figure("Unexplained", amount(bridge.unexplained), _share(page)),
+        ),
+        why=tuple(
+            (word, told) for word, told in (("Why", page.answer.why), ("How sure", page.answer.sure)) if told
         ),
         now=now(page),
         verdict=verdict,
@@ -110,6 +115,8 @@ def _share(page: Page) -> str:
 
 
 def _notes(page: Page) -> Iterable[str]:
+    if page.close:
+        yield f"The full report is {page.month}/{page.path} in the folder of reports."
     yield (
         "Traced: tokens on every exported span, as logged. Metered: tokens in the provider's usage export. "
         "Billed: dollars on the provider's bill. Drift: metered minus traced."
@@ -119,8 +126,9 @@ def _notes(page: Page) -> Iterable[str]:
         "statistics; allocated: split by a stated method. Ranges are 90 % intervals."
     )
     yield (
-        "Tokens: k thousand, M million, B billion. Amounts are rounded so that rows and columns add up; the "
-        "CSV files beside the page hold them exactly, with every row behind this mail."
+        "Tokens: k thousand, M million, B billion. + unpriced: a part has no known price; it is in the "
+        "tokens and not in the dollars. Amounts are rounded so that rows and columns add up; the CSV files "
+        "beside the page hold them exactly, with every row behind this mail."
     )
     if page.close:
         yield (

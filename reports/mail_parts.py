@@ -90,20 +90,22 @@ def _start(drawn: Waterfall, lines: Sequence[Step_]) -> str:
 def causes_part(page: Page) -> Part:
     """Return the largest causes, each with its size, how it is known, and what to do."""
     items = tuple(_cause(cause) for cause in page.causes[:CAUSES])
-    lead = "" if items else "Traced and metered agree: there is nothing to explain."
+    lead = "" if items else page.nothing
     return Part("Causes, largest first", lead, None, items, more(len(page.causes) - CAUSES, "cause"))
 
 
 def _cause(cause: Cause) -> Item:
     line = cause.line
-    low, high = fmt.signed_tokens(line.low), fmt.signed_tokens(line.high)
-    between = f", between {low} and {high}" if low != high else ""
+    between = f", between {fmt.reach(line.low, line.high, 'and')}" if line.low != line.high else ""
+    count = line.evidence_count
     rows = (
-        f"{fmt.integer(line.evidence_count)} {'span or row' if line.evidence_count == 1 else 'spans or rows'}"
+        f"{fmt.integer(count)} {'span or row' if count == 1 else 'spans or rows'}"
+        if count
+        else "none of its own"
     )
     known = f"known as {line.basis}" if line.basis else "without a basis"
     facts = f"{fmt.signed_tokens(line.tokens or 0)} tokens{between}; {known}; evidence: {rows}"
-    return Item(f"{line.title}: {money(line.usd, signed=True)}", facts, line.sentence, cause.advice)
+    return Item(f"{line.title}: {money(line.usd, signed=True)}", facts, line.sentence, todo(cause))
 
 
 def quality_part(page: Page) -> Part:
@@ -175,14 +177,29 @@ def _closing(page: Page) -> Iterator[str]:
         )
 
 
-def now(page: Page) -> str:
-    """Return the one thing to do now."""
-    if page.main_cause is None:
-        return "Nothing: no cause of this month asks for action."
-    line = page.main_cause.line
-    which = (
-        "largest difference"
-        if page.main_cause == page.causes[0]
-        else "largest difference that can be acted on"
-    )
-    return f"{line.title} ({amount(line)}) is the {which}. {page.main_cause.advice}"
+def now(page: Page) -> tuple[str, ...]:
+    """Return what to do now, where to begin, and what saves most where that is something else."""
+    if page.missing:
+        return (page.missing,)
+    cause, saving = page.main_cause, page.answer.saving
+    told = ["Nothing: no cause of this month asks for action."]
+    if cause is not None:
+        which = "" if cause == page.causes[0] else " that can be acted on"
+        size = (
+            f"{cause.line.title} ({amount(cause.line)}) is the largest difference between traces and meters"
+        )
+        told = [f"{size}{which}. {cause.advice}", begin(cause)]
+    if saving is not None and saving != cause:
+        told.append(f"What saves most: {saving.line.title.lower()}. {begin(saving)}")
+    return tuple(filter(None, told))
+
+
+def todo(cause: Cause) -> str:
+    """Return what to do about a cause, where to begin, and what that saves."""
+    return f"{cause.advice} {begin(cause)}".strip()
+
+
+def begin(cause: Cause) -> str:
+    """Return where to begin with a cause and what that saves; nothing where no place is known."""
+    lever = cause.lever
+    return f"{lever.first} {lever.holds}: {lever.effect}" if lever else ""

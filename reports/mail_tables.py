@@ -100,7 +100,10 @@ def workloads_part(page: Page) -> Part:
     lines = tuple(
         Line(
             row.title,
-            (fmt.integer(row.calls), fmt.tokens(row.tokens), money(row.usd)),
+            (
+                fmt.integer(row.calls),
+                *((fmt.tokens(row.tokens), money(row.usd)) if row.tokens else ("none", "–")),
+            ),
             role="total" if row is everything else "plain",
         )
         for row in (*page.anatomy.rows, everything)

@@ -85,7 +85,10 @@ class Mail:
     headline: str
     warnings: tuple[str, ...]
     figures: tuple[Figure, ...]
-    now: str
+    why: tuple[tuple[str, str], ...]
+    """Why traces and bill differ, and how sure that is: a word and a sentence each."""
+    now: tuple[str, ...]
+    """What to do now, where to begin, and what saves most, a sentence or more each."""
     verdict: str
     parts: tuple[Part, ...]
     link: str

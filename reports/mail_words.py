@@ -33,8 +33,8 @@ def amount(line: Line) -> str:
 
 
 def more(count: int, noun: str) -> str:
-    """Return how many more there are on the page; nothing where there are none."""
-    return f"{fmt.plural(count, f'more {noun}')} on the page." if count > 0 else ""
+    """Return how many more there are in the report; nothing where there are none."""
+    return f"{fmt.plural(count, f'more {noun}')} in the full report." if count > 0 else ""
 
 
 def parts(cells: dict[str, Decimal], titles: dict[str, str]) -> str:

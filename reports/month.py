@@ -1,15 +1,16 @@
 """What all pages of a month share, worked out once: the whole bridge, each team's, and the evidence."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
 from reports.bridge import team_bridge, whole_bridge
 from reports.closing import SignOff, sign_off
+from reports.compactions import COMPACTION, compactions
 from reports.evidence import Evidence, digest
-from reports.places import Interval, Lever, by_place, by_step, intervals, lever, places
+from reports.places import Interval, Lever, intervals, lever, places, places_of
 from reports.quality import Quality, month_quality
 from reports.story import ordered
 from reports.teams import TeamRow, team_rows
@@ -21,21 +22,30 @@ Tables = Mapping[str, pl.DataFrame]
 
 @dataclass(frozen=True)
 class Own:
-    """What one team or pool has of the month."""
+    """What the pages of all teams need of one team or pool: no frame, so that memory stays flat."""
 
     row: TeamRow
-    rows: pl.DataFrame
-    """Its rows of the bridge."""
     bridge: Bridge
-    places: pl.DataFrame
-    """Where each step sits, the largest place first."""
-    evidence: Evidence
     levers: dict[str, Lever | None]
     """By step: where to begin with it."""
 
     def cause_path(self, step: str) -> str:
         """Path of the page of one of its causes, from the folder of the month."""
         return f"teams/{self.row.slug}/{step}.html"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the pages of one team need beside: made for them, and gone with them."""
+
+    own: Own
+    rows: pl.DataFrame
+    """Its rows of the bridge."""
+    places: dict[str, pl.DataFrame]
+    """By step: where it sits, the largest place first."""
+    evidence: Evidence
+    kinds: dict[str, list[dict[str, Any]]]
+    """By step: tokens and dollars of each token kind that has any."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +65,6 @@ class Month:
     evidence: Evidence
     rates: dict[str, list[dict[str, Any]]]
     """By step: what calibration learned for it, the rate with the most tokens behind it first."""
-    kinds: dict[tuple[str, str], list[dict[str, Any]]]
-    """By step and team: tokens and dollars of each token kind that has any."""
     intervals: dict[tuple[str, str | None], Interval]
     quality: Quality
     sign_off: SignOff
@@ -65,6 +73,16 @@ class Month:
     def name(self) -> str:
         """YYYY-MM, or words while nothing was closed."""
         return str(self.close["month"]) if self.close else "This month"
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether any trace of the month was read."""
+        return self.close is None or bool(self.close["span_count"])
+
+    def opened(self, team: str) -> Opened:
+        """Return what the pages of one team need."""
+        rows = self.tables["recon.bridge"].filter(team=team)
+        return Opened(self.owns[team], rows, places_of(rows), self.evidence.of(team), _kinds(rows))
 
 
 def open_month(
@@ -76,7 +94,6 @@ def open_month(
     table = grid(tables["recon.tieout"])
     bridge = tables["recon.bridge"]
     whole = whole_bridge(bridge, table, texts, close["gross_drift_tokens"] if close else 0)
-    evidence = digest(tables["recon.evidence"])
     teams = team_rows(tables["report.team"], bridge, whole)
     return Month(
         tables=tables,
@@ -87,30 +104,25 @@ def open_month(
         tieout=table,
         whole=whole,
         teams=teams,
-        owns=_owns(bridge, teams, whole, texts, evidence),
-        evidence=evidence,
+        owns=_owns(tables, teams, whole, texts),
+        evidence=digest(tables["recon.evidence"]),
         rates=_rates(tables["recon.rate"]),
-        kinds=_kinds(bridge),
         intervals=intervals(bridge),
         quality=month_quality(tables),
         sign_off=sign_off(tables),
     )
 
 
-def _owns(
-    bridge: pl.DataFrame, teams: list[TeamRow], whole: Bridge, texts: dict[str, CauseText], evidence: Evidence
-) -> dict[str, Own]:
-    rows = bridge.partition_by("team", as_dict=True)
-    found = by_place(bridge)
-    held, nowhere = found.partition_by("team", as_dict=True), found.clear()
-    proofs, nothing = evidence.by_team(), Evidence(evidence.top.clear(), evidence.counts.clear())
+def _owns(tables: Tables, teams: list[TeamRow], whole: Bridge, texts: dict[str, CauseText]) -> dict[str, Own]:
     owns = {}
     for team in teams:
-        own = rows.get((team.name,), bridge.clear())
-        line = team_bridge(own, team, whole, texts)
-        mine = held.get((team.name,), nowhere)
-        levers = _levers(line, by_step(mine), texts)
-        owns[team.name] = Own(team, own, line, mine, proofs.get(team.name, nothing), levers)
+        rows = tables["recon.bridge"].filter(team=team.name)
+        line = team_bridge(rows, team, whole, texts)
+        levers = _levers(line, places_of(rows), texts)
+        if held := levers.get(COMPACTION):
+            first = compactions(tables["recon.compaction"], team.name).first
+            levers[COMPACTION] = replace(held, effect=f"{held.effect} {first}".strip())
+        owns[team.name] = Own(team, line, levers)
     return owns
 
 
@@ -132,12 +144,12 @@ def _rates(rates: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _kinds(bridge: pl.DataFrame) -> dict[tuple[str, str], list[dict[str, Any]]]:
+def _kinds(rows: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
     usd = pl.when(pl.col("usd").is_not_null().any()).then(pl.col("usd").sum()).alias("usd")
     is_partial = (pl.col("usd").is_null() & (pl.col("tokens") != 0)).any().alias("is_partial")
-    keys = ["step", "team", "token_kind"]
-    sums = bridge.group_by(keys).agg(pl.col("tokens").sum(), usd, is_partial).sort(keys)
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    keys = ["step", "token_kind"]
+    sums = rows.group_by(keys).agg(pl.col("tokens").sum(), usd, is_partial).sort(keys)
+    found: dict[str, list[dict[str, Any]]] = {}
     for row in sums.filter((pl.col("tokens") != 0) | (pl.col("usd") != 0)).iter_rows(named=True):
-        found.setdefault((row["step"], row["team"]), []).append(row)
+        found.setdefault(row["step"], []).append(row)
     return found

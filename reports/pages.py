@@ -11,10 +11,12 @@ from reports import format as fmt
 from reports import story
 from reports.allocation import Allocation, allocation
 from reports.anatomy import Anatomy, anatomy
+from reports.answer import Answer, answer
 from reports.closing import SignOff
+from reports.compactions import Compacted, compactions
 from reports.evidence import NOTHING, Proof
 from reports.items import Items, open_items
-from reports.month import Month, Own, open_month
+from reports.month import Month, Opened, Own, open_month
 from reports.places import interval
 from reports.quality import Quality, team_quality
 from reports.rounding import ZERO, agree
@@ -47,6 +49,11 @@ class Page:
     month: str
     headline: str
     verdict: str
+    answer: Answer
+    nothing: str
+    """What stands in the place of causes where there are none."""
+    missing: str
+    """What to do first where one side of the comparison is missing; else empty."""
     warnings: list[str]
     main_cause: story.Cause | None
     bridge: Bridge
@@ -65,6 +72,7 @@ class Page:
     budgets: tuple[BudgetRow, ...]
     units: Units
     costliest: tuple[Costly, ...]
+    compacted: Compacted
     causes: list[story.Cause]
     quality: Quality
     items: Items
@@ -99,29 +107,29 @@ def index_page(month: Month) -> Page:
     )
 
 
-def team_page(month: Month, row: TeamRow) -> Page:
+def team_page(month: Month, opened: Opened) -> Page:
     """Return the page of one team or pool."""
-    own = month.owns[row.name]
-    proofs = own.evidence.by_step(story.EXAMPLES)
+    own, row = opened.own, opened.own.row
+    proofs = opened.evidence.by_step(story.EXAMPLES)
     causes = [_of_team(month, own, line, proofs) for line in story.ordered(own.bridge)]
     return Page(
         title=f"{fmt.label(row.name)}, {fmt.month_name(month.name)}",
         team=row.name,
         path=f"teams/{row.slug}.html",
         root="../",
-        headline=story.headline(month.name, fmt.label(row.name), own.bridge),
+        headline=story.headline(month.name, fmt.label(row.name), own.bridge, is_traced=month.is_traced),
         warnings=story.warnings(month.close, own.bridge),
         providers=None,
-        services=parts.breakdown(own.rows, ["service", "feature"], shown(own.bridge.metered), SERVICES),
+        services=parts.breakdown(opened.rows, ["service", "feature"], shown(own.bridge.metered), SERVICES),
         teams=[],
         teams_total=None,
         allocation=allocation(month.tables["recon.allocation"], {}, row.name),
         anatomy=anatomy(month.tables["recon.anatomy"].filter(pl.col("team") == row.name)),
-        quality=team_quality(month.quality, month.tables, row.name, own.rows),
+        quality=team_quality(month.quality, month.tables, row.name, opened.rows),
         items=open_items(month.tables["report.open_item"], row.name),
         is_pool=row.is_pool,
         **_compared(month, own.bridge, row.name),
-        **_shared(month, own.bridge, own.rows, causes),
+        **_shared(month, own.bridge, opened.rows, causes),
     )
 
 
@@ -130,11 +138,15 @@ def _shared(month: Month, own: Bridge, bridge: pl.DataFrame, causes: list[story.
     models = parts.breakdown(bridge, keys, shown(own.metered), MODELS)
     in_tokens = own.total.usd.shown is None
     steps = _steps(own, in_tokens=in_tokens)
+    missing = story.missing(month.close)
     return {
         "company": month.company,
         "month": month.name,
         "verdict": story.verdict(own, month.materiality),
-        "main_cause": story.main_cause(own, causes, month.materiality),
+        "answer": answer(own, causes, is_compared=not missing),
+        "nothing": story.nothing(own),
+        "missing": missing,
+        "main_cause": None if missing else story.main_cause(own, causes, month.materiality),
         "bridge": own,
         "waterfall": waterfall(steps),
         "chart_in_tokens": in_tokens,
@@ -154,6 +166,7 @@ def _compared(month: Month, own: Bridge, team: str | None) -> dict[str, Any]:
         "budgets": budgets(month.tables["recon.budget"], team),
         "units": units(month.tables["recon.unit_cost"], team),
         "costliest": costliest(month.tables["recon.costliest"], team),
+        "compacted": compactions(month.tables["recon.compaction"], team),
     }
 
 
@@ -219,7 +232,7 @@ def _steps(bridge: Bridge, *, in_tokens: bool) -> list[Step]:
 def _headline(month: Month) -> str:
     """What was published with the close; the same words from the same figures when it left them out."""
     published = str(month.close["headline"]) if month.close else ""
-    return published or story.headline(month.name, month.company, month.whole)
+    return published or story.headline(month.name, month.company, month.whole, is_traced=month.is_traced)
 
 
 def _disagreements(month: Month) -> list[str]:

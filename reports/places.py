@@ -15,7 +15,7 @@ from reports.view import CauseText, Line, Usd, shown
 
 KEYS = ("scope", "service", "feature", "model")
 _CELL = ("provider", "account", "scope", "model", "service_tier", "token_kind")
-_WORDS = {"service": "service", "model": "model", "scope": "scope"}
+_WORDS = {"service": "service", "model": "model", "scope": "the key, project or account"}
 
 Interval = tuple[Decimal, Decimal]
 
@@ -42,25 +42,22 @@ class Lever:
     effect: str
     usd: Decimal
     """Size of what the place holds, to compare levers by."""
+    saves: Decimal = ZERO
+    """What it saves at most, in the cents of the page; nothing where that is not known."""
 
 
-def by_place(bridge: pl.DataFrame) -> pl.DataFrame:
-    """Return tokens and dollars of each step, team and place of the bridge, a step's largest place first."""
-    owned = bridge.filter(pl.col("step") != "traced")
+def places_of(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Return tokens and dollars of each step of one team's bridge by place, a step's largest place first."""
+    owned = rows.filter(pl.col("step") != "traced")
     order = ["size_usd", "size", *KEYS]
-    return (
-        owned.group_by("step", "team", *KEYS)
+    found = (
+        owned.group_by("step", *KEYS)
         .agg(*SUMS, pl.col("evidence_count").max())
         .filter(pl.col("is_something"))
         .with_columns(pl.col("usd").abs().alias("size_usd"), pl.col("tokens").abs().alias("size"))
-        .sort(["step", "team", *order], descending=[False, False, True, True, *(False for _ in KEYS)],
-              nulls_last=True)
-    )  # fmt: skip
-
-
-def by_step(found: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Return the places of one team by step."""
-    return {str(step): rows for (step,), rows in found.partition_by("step", as_dict=True).items()}
+        .sort(["step", *order], descending=[False, True, True, *(False for _ in KEYS)], nulls_last=True)
+    )
+    return {str(step): mine for (step,), mine in found.partition_by("step", as_dict=True).items()}
 
 
 def places(rows: pl.DataFrame, line: Line) -> list[Place]:
@@ -93,7 +90,9 @@ def lever(found: list[Place], line: Line, text: CauseText) -> Lever | None:
     name = min(sums, key=lambda name: (-abs(sums[name][0]), -abs(sums[name][1]), name))
     told = f"{_WORDS[text.place]} {fmt.label(name)}" if name.strip() else f"the {text.place} without a name"
     first = text.first.replace("{place}", told)
-    return Lever(first, *_told(sums[name], line, text), abs(sums[name][0]))
+    usd = sums[name][0]
+    saves = max(usd, ZERO) if text.is_avoidable else ZERO
+    return Lever(first, *_told(sums[name], line, text), abs(usd), saves)
 
 
 def _told(held: tuple[Decimal, int], line: Line, text: CauseText) -> tuple[str, str]:
@@ -102,12 +101,29 @@ def _told(held: tuple[Decimal, int], line: Line, text: CauseText) -> tuple[str, 
     if line.usd.shown is None:
         holds = f"It holds {fmt.tokens(tokens)} of {fmt.tokens(line.tokens or 0)} tokens"
         return holds, "their price is not known, nor what it saves."
-    holds = f"It holds {fmt.usd(usd)} of {fmt.usd(line.usd.shown)}"
+    return _holds(usd, line.usd.shown), _effect(usd, line, text)
+
+
+def _holds(usd: Decimal, whole: Decimal) -> str:
+    if not usd:
+        return "It holds less than a cent"
+    if usd * whole < 0 or abs(usd) > abs(whole):
+        return f"It holds {fmt.usd(usd)}, which other places offset to {fmt.usd(whole)}"
+    return (
+        f"It holds all of it, {fmt.usd(usd)}"
+        if usd == whole
+        else f"It holds {fmt.usd(usd)} of {fmt.usd(whole)}"
+    )
+
+
+def _effect(usd: Decimal, line: Line, text: CauseText) -> str:
+    if line.role == "rest":
+        return "whether that can be saved is known once its reason is."
     if not text.is_avoidable:
-        return holds, "putting it right saves no money by itself, it makes the traces right."
+        return "putting it right saves no money by itself, it makes the traces right."
     if usd <= 0:
-        return holds, "there is nothing to save in it."
-    return holds, "at most that much would be saved in a month like this one."
+        return "there is nothing to save in it."
+    return f"at most {fmt.usd(usd)} would be saved in a month like this one."
 
 
 def intervals(bridge: pl.DataFrame) -> dict[tuple[str, str | None], Interval]:

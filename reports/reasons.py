@@ -1,6 +1,10 @@
 """Reasons of evidence in words: the tables keep the codes, because they are stable."""
 
+import re
 from collections.abc import Mapping
+
+from reports import format as fmt
+from schemas.types import TOKEN_KINDS
 
 REASONS: Mapping[str, str] = {
     "span_exported_again": "the same span was exported again",
@@ -21,6 +25,14 @@ REASONS: Mapping[str, str] = {
 """Code of a correction -> what a reader is told."""
 
 
+_KIND = re.compile(rf"\b({'|'.join(TOKEN_KINDS)})\b")
+
+
 def reason(code: str) -> str:
-    """Return the words for a code; a reason that is in words already stays."""
-    return REASONS.get(code, code)
+    """Return the words for a code; in a reason that is in words already, token kinds are put into words."""
+    return REASONS.get(code) or _KIND.sub(lambda kind: _quoted(kind[0]), code)
+
+
+def _quoted(kind: str) -> str:
+    name = fmt.kind_name(kind)
+    return name if name == kind else f"“{name}”"

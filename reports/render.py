@@ -14,19 +14,24 @@ def render_month(month: Month, letterhead: Letterhead) -> Iterator[tuple[str, st
 
     One page at a time, so that memory does not grow with the number of teams.
     """
-    for page in month_pages(month):
-        yield _html("page.html.j2", page)
-        yield from render_mails([page], letterhead).items()
-        if page.team is not None:
-            for cause in cause_pages(month, month.owns[page.team]):
-                yield _html("cause.html.j2", cause)
+    yield from _page(index_page(month), letterhead)
+    for row in month.teams:
+        opened = month.opened(row.name)
+        yield from _page(team_page(month, opened), letterhead)
+        for cause in cause_pages(month, opened):
+            yield _html("cause.html.j2", cause)
 
 
 def month_pages(month: Month) -> Iterator[Page]:
     """Yield the index and a page for each team and pool, as values."""
     yield index_page(month)
     for row in month.teams:
-        yield team_page(month, row)
+        yield team_page(month, month.opened(row.name))
+
+
+def _page(page: Page, letterhead: Letterhead) -> Iterator[tuple[str, str]]:
+    yield _html("page.html.j2", page)
+    yield from render_mails([page], letterhead).items()
 
 
 def _html(template: str, page: Page | CausePage) -> tuple[str, str]:

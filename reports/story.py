@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.headline import sentence
+from pipeline.headline import sentence, uncompared
 from reports import format as fmt
 from reports.places import Interval, Lever
 from reports.rounding import cents
@@ -43,8 +43,11 @@ class Cause:
     more_holders: int = 0
 
 
-def headline(month: str, who: str, bridge: Bridge) -> str:
-    """Return one sentence: what was billed, or metered while there is no bill, and what is unexplained."""
+def headline(month: str, who: str, bridge: Bridge, *, is_traced: bool = True) -> str:
+    """Return one sentence: what was billed, or metered while there is no bill, and what is unexplained.
+
+    `is_traced`: whether any trace of the month was read; else nothing of it was compared.
+    """
     whose = f"{fmt.month_name(month)}: {who}"
     if not bridge.billed and not bridge.metered.tokens:
         return f"{whose} has no bill and no metered tokens."
@@ -53,6 +56,8 @@ def headline(month: str, who: str, bridge: Bridge) -> str:
     if total is None:
         count = fmt.tokens(bridge.metered.tokens or 0)
         return f"{whose} has no bill yet, and its {count} metered tokens have no known price."
+    if not is_traced:
+        return uncompared(opening, total)
     if rest.tokens and rest.usd.shown is None:
         return (
             f"{opening} {fmt.usd(total)}; {fmt.tokens(rest.tokens)} unexplained tokens have no known price."
@@ -85,16 +90,17 @@ def main_cause(bridge: Bridge, causes: Sequence[Cause], materiality: Materiality
 def with_holders(cause: Cause, holders: Sequence[Holder]) -> Cause:
     """Return a cause of the index with the teams that have it, and with the lever of its largest place."""
     found = sorted(holders, key=lambda h: (-abs(shown(h.line)), -abs(h.line.tokens or 0), h.team))
+    named = [h for h in found if shown(h.line) or h.line.usd.shown is None] or found[:1]
     levers = [
-        replace(held.lever, holds=f"{held.lever.holds} of {fmt.label(held.team)}")
+        replace(held.lever, holds=f"{held.lever.holds} in team {fmt.label(held.team)}")
         for held in found
         if held.lever
     ]
     return replace(
         cause,
         lever=max(levers, key=lambda lever: (lever.usd, lever.first), default=None),
-        holders=tuple(found[:HOLDERS]),
-        more_holders=max(0, len(found) - HOLDERS),
+        holders=tuple(named[:HOLDERS]),
+        more_holders=max(0, len(found) - len(named[:HOLDERS])),
     )
 
 
@@ -146,6 +152,29 @@ def _one_sided(close: Mapping[str, Any] | None, bridge: Bridge) -> list[str]:
     if bridge.unexplained.tokens and not bridge.steps:
         return ["No cause was found for any of the drift: all of it is unexplained."]
     return []
+
+
+def nothing(bridge: Bridge) -> str:
+    """Return why there is no cause, as a sentence for the place of the causes."""
+    if bridge.traced.tokens or bridge.metered.tokens:
+        return "Traced and metered agree: there is nothing to explain."
+    return "No token was both traced and metered: there is no difference to explain."
+
+
+def missing(close: Mapping[str, Any] | None) -> str:
+    """Return what to do first where one side of the comparison is missing; empty where both are there."""
+    if close is None:
+        return ""
+    has_meter = close["metered_tokens"] or close["billed_usd"] is not None
+    wanted = [] if close["span_count"] else ["`traces`"]
+    wanted += [] if has_meter else ["`usage`, `requests` or `invoice`"]
+    if not wanted:
+        return ""
+    kinds = " and one of kind ".join(wanted)
+    return (
+        f"Bring what is missing: a source of kind {kinds}, or its files of this month if there is one, "
+        "and close again. Until then nothing can be compared."
+    )
 
 
 def _set_aside(close: Mapping[str, Any]) -> str:

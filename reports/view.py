@@ -89,6 +89,11 @@ class Bridge:
         return self.billed or self.metered
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing was metered or billed that traces could be compared with."""
+        return not self.billed and not self.metered.tokens
+
+    @property
     def net_tokens(self) -> int:
         """Drift: metered minus traced."""
         return (self.metered.tokens or 0) - (self.traced.tokens or 0)
@@ -142,7 +147,7 @@ TITLES: Mapping[str, CauseText] = {
         "The rest, for which no evidence was found. It is never hidden in another step.",
         "Look for the models and services that hold most of it in the tables of this page, and check that "
         "all of their traces reached Tallystick.",
-        "Begin with {place}: it holds most of it.",
+        "Begin with {place}.",
         "model",
     ),
 }

@@ -9,6 +9,7 @@ import polars as pl
 from schemas import (
     allocation,
     charges,
+    compaction,
     core,
     dispute,
     focus,
@@ -113,6 +114,7 @@ TABLES: tuple[Table, ...] = (
     Table(charges.Prepaid, reads=("recon.tieout", "core.billed", "raw.invoice"), exported="prepaid"),
     Table(charges.PriceEffect, reads=("recon.charge",), exported="price_effects"),
     Table(recon.Anatomy, reads=("core.call",), exported="anatomy"),
+    Table(compaction.Compaction, reads=("core.call", "recon.claim", "recon.rate"), exported="compactions"),
     Table(
         allocation.Allocation,
         reads=("recon.charge", "recon.bridge", "core.call"),

@@ -44,7 +44,7 @@ CAUSE = Cause(
     title="Never traced",
     sentence="A key, project or model is metered and billed, but none of its calls ever appears in the "
     "traces.",
-    advice="Find who owns the scope in the evidence and instrument it, or name its owner in the "
+    advice="Find who owns the key or project in the evidence and instrument it, or name its owner in the "
     "configuration.",
     first="Begin with {place}: find who holds its keys.",
     place="scope",

@@ -36,8 +36,9 @@ def _shrunk(row: dict[str, Any], month: Month, measure: Measure) -> pl.DataFrame
         "shrinking_export",
         "warning",
         f"{measure.noun} of {row['provider']} account '{row['account']}' ({row['endpoint']}) fell between "
-        f"pulls from {before} to {after} {measure.unit} in {row['len']:,} time steps, first "
-        f"{row['bucket_start_at']:%Y-%m-%d %H:%M} UTC; the latest pull counts.",
+        f"pulls from {before} to {after} {measure.unit} in {row['len']:,} time "
+        f"step{'' if row['len'] == 1 else 's'}, first {row['bucket_start_at']:%Y-%m-%d %H:%M} UTC; the "
+        "latest pull counts.",
         "If the files are parts of one pull, one project each, pull them as one; else ask the provider.",
         provider=row["provider"],
         account=row["account"],

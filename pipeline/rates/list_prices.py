@@ -94,6 +94,15 @@ def long_from(prices_id: str, model: str, day: date) -> int | None:
         return None
 
 
+@cache
+def context_window(prices_id: str | None, model: str) -> int | None:
+    """Return the most input that a model takes, in tokens; null where the list does not say."""
+    try:
+        return (_model(prices_id, model).context_window or None) if prices_id else None
+    except LookupError:
+        return None
+
+
 def _model(prices_id: str, model: str) -> ModelInfo:
     return get_snapshot().find_provider_model(model, None, prices_id, None)[1]
 

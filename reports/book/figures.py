@@ -60,6 +60,8 @@ def write_causes(book: Workbook, causes: Sequence[Cause]) -> None:
         Column("How it is known", width=18),
         Column("Rows of evidence", COUNT),
         Column("What to do", width=90),
+        Column("Where to begin", width=90),
+        Column("Saves at most, US dollars", USD, 18),
     ]
     sheet.head(columns)
     for cause in causes:
@@ -73,6 +75,8 @@ def write_causes(book: Workbook, causes: Sequence[Cause]) -> None:
             line.basis,
             line.evidence_count,
             cause.advice,
+            f"{cause.lever.first} {cause.lever.holds}." if cause.lever else None,
+            cause.lever.saves if cause.lever and cause.lever.saves else None,
         ]
         sheet.line(cells, columns)
 

@@ -220,6 +220,37 @@ def test_all_forms_of_a_month_agree_to_the_cent(closed: Path) -> None:
     assert disagreements(closed) == []
 
 
+def sentences(text: str) -> list[str]:
+    """Why traces and bill differ and how sure that is, up to where the next part of the page begins."""
+    plain = " ".join(text.replace("\N{WORD JOINER}", "").split())
+    why, sure = plain.split(" Why. ", 1)[1].split(" How sure. ", 1)
+    return [why, re.split("(?i) what to do now", sure)[0]]
+
+
+def test_why_and_how_sure_are_the_same_on_page_and_mail_and_add_up(closed: Path) -> None:
+    pages = [closed / "index.html", *closed.glob("teams/*.html")]
+    assert len(pages) > 5
+    for path in pages:
+        mail = parts(path.with_suffix(".eml").read_bytes().decode("ascii"))
+        told = sentences(Reader(path.read_text("utf-8")).text)
+        assert sentences(MailReader(mail[1]).text) == sentences(mail[0]) == told
+        gap, *reasons = map(amount, re.findall(r"[+−]?\$[\d,]+\.\d\d", told[0]))
+        assert sum(reasons) == (gap if f"{gap:,} more" in told[0] else -gap), told[0]
+
+
+def test_where_to_begin_and_what_that_saves_stand_in_the_workbook_as_on_the_index(closed: Path) -> None:
+    book = openpyxl.load_workbook(closed / "workbook.xlsx", data_only=True)
+    rows = [row for row in book["Causes"].iter_rows(min_row=5, values_only=True) if row[8]]
+    text = Reader((closed / "index.html").read_text("utf-8")).text
+    said = " ".join(text.replace("\N{WORD JOINER}", "").split())
+    assert len(rows) > 5
+    for row in rows:
+        assert " ".join(str(row[8]).replace("`", "").split())[:-1] in said
+        if row[9]:
+            assert f"at most ${row[9]:,.2f} would be saved" in said
+    assert any(row[9] for row in rows)
+
+
 def in_text(name: str, pattern: str) -> Callable[[Path], None]:
     """Adds a cent to the amount that the pattern finds first in a file."""
 

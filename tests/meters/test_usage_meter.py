@@ -181,7 +181,7 @@ def test_a_number_that_shrinks_is_reported_with_both_numbers(usage, files) -> No
     assert found.metered["output_tokens"].to_list() == [900, 6]
     assert _codes(found) == ["shrinking_export"]
     shrunk = found.findings.filter(pl.col("code") == "shrinking_export").row(0, named=True)
-    assert "from 1,000 to 900 tokens in 1 time steps, first 2026-10-01 00:00 UTC" in shrunk["message"]
+    assert "from 1,000 to 900 tokens in 1 time step, first 2026-10-01 00:00 UTC" in shrunk["message"]
     assert shrunk["tokens"] == 100
 
 

@@ -248,6 +248,7 @@ def make_month() -> Callable[..., dict[str, pl.DataFrame]]:
             "recon.evidence": evidence_rows(),
             "recon.anatomy": anatomy_rows(),
             "recon.allocation": [],
+            "recon.compaction": [],
             "recon.history": [],
             "recon.variance": variance_rows(),
             "recon.budget": budget_rows(),

@@ -2,6 +2,7 @@
 
 import random
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 import polars as pl
@@ -94,18 +95,44 @@ def test_one_begins_with_the_service_with_most_dollars_and_saves_no_more_than_it
     assert found == Lever(
         "Begin with service a: stop.",
         "It holds $4.50 of $7.50",
-        "at most that much would be saved in a month like this one.",
+        "at most $4.50 would be saved in a month like this one.",
         Decimal("4.50"),
+        saves=Decimal("4.50"),
     )
 
 
 def test_what_is_no_purchase_saves_no_money() -> None:
     text = CauseText("sampling", "Sampled", "", "Do.", "Begin with {place}.", "scope")
     found = lever([place("a", "4.50")], line("4.50"), text)
-    assert found.first == "Begin with scope scope."
+    assert found.first == "Begin with the key, project or account scope."
     assert "saves no money by itself" in found.effect
+    assert found.holds == "It holds all of it, $4.50"
+    assert not found.saves
     negative = lever([place("a", "-4.50")], line("-4.50"), AVOIDABLE)
     assert "nothing to save" in negative.effect
+    assert not negative.saves
+
+
+def test_less_than_a_cent_is_told_as_such_and_not_as_nothing_of_nothing() -> None:
+    found = lever([place("a", "0.00")], line("0.00"), AVOIDABLE)
+    assert found.holds == "It holds less than a cent"
+
+
+@pytest.mark.parametrize("whole", ["0.87", "-0.87"])
+def test_a_place_that_holds_more_than_the_whole_says_why(whole: str) -> None:
+    found = lever([place("a", "1.91")], line(whole), AVOIDABLE)
+    assert (
+        found.holds
+        == f"It holds $1.91, which other places offset to {whole.replace('-', '−$') if whole[0] == '-' else '$' + whole}"
+    )
+
+
+def test_what_the_unexplained_would_save_nobody_says() -> None:
+    rest = replace(line("4.50"), role="rest")
+    found = lever(
+        [place("a", "4.50")], rest, CauseText("unexplained", "U", "", "Look.", "Begin with {place}.")
+    )
+    assert found.effect == "whether that can be saved is known once its reason is."
 
 
 def test_without_a_price_no_saving_is_told() -> None:
@@ -127,7 +154,8 @@ def test_a_service_is_named_as_it_is_and_one_without_a_name_so() -> None:
 def test_rates_are_those_of_the_cause(make_month, render, read) -> None:
     pages = render(make_month())
     rates = read(pages["teams/payments/missing_usage.html"]).tables["rates"]
-    assert [row[0] for row in rates[1:]] == ["size/both/chat", "size/missing_usage/chat"]
+    assert [row[0].split()[-1] for row in rates[1:]] == ["size/both/chat", "size/missing_usage/chat"]
+    assert rates[2][0].startswith("Size of calls without usage in chat, of that of calls like them")
     assert rates[1][1:5] == ["1.000", "0.500", "1.250", "0.125"]
     assert "None: it needs no rate." in read(pages[PAGE]).text
 

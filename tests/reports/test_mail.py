@@ -392,7 +392,7 @@ def test_an_empty_month_says_so(make_month, close, is_closed: bool) -> None:
     for part in parts(mails(month)["index.eml"]):
         told = " ".join(part.split())
         assert "has no bill and no metered tokens." in told
-        assert "Traced and metered agree: there is nothing to explain." in told
+        assert "No token was both traced and metered: there is no difference to explain." in told
         assert ("Nothing was closed: there are no figures for this month." in told) is not is_closed
 
 
@@ -433,7 +433,9 @@ def test_a_month_that_is_all_unexplained_says_so(make_month, bridge, teams) -> N
     text = parts(mails(month)["teams/payments.eml"])[0].replace(SPACE, " ")
     assert "of which $1,000.00 (100.0 %) is unexplained" in " ".join(text.split())
     assert "Unexplained: +$1,000.00 (+100.0 % of the bill)" in text
-    assert "Unexplained (+$1,000.00) is the largest difference." in " ".join(text.split())
+    assert "Unexplained (+$1,000.00) is the largest difference between traces and meters." in " ".join(
+        text.split()
+    )
 
 
 def test_it_says_what_moved_the_cost_since_last_month_and_that_adds_up(every, amount) -> None:
@@ -483,8 +485,8 @@ def test_no_more_than_three_traces_and_ten_budgets_are_mailed(make_month) -> Non
         "trace-1", "trace-2", "trace-3",
     ]  # fmt: skip
     assert len(tables.tables["Budgets, US dollars"]) == 11
-    assert "2 more traces on the page." in tables.text
-    assert "4 more budgets on the page." in tables.text
+    assert "2 more traces in the full report." in tables.text
+    assert "4 more budgets in the full report." in tables.text
 
 
 def test_what_cannot_be_compared_takes_no_room(make_month) -> None:

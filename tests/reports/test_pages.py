@@ -41,7 +41,10 @@ def test_the_index_opens_with_the_headline_that_was_published(make_month, render
 def test_the_largest_cause_and_its_advice_come_first(make_month, render, read) -> None:
     text = read(render(make_month())["index.html"]).text
     now = text[text.index("What to do now") : text.index("The bridge")]
-    assert "Cached tokens counted as another kind (−$1,890.00) is the largest difference." in now
+    assert (
+        "Cached tokens counted as another kind (−$1,890.00) is the largest difference between traces and meters."
+        in now
+    )
     assert "Upgrade the instrumentation" in now
     assert "Signs ignored, $97.02 is unexplained (0.8\N{NO-BREAK SPACE}% of the total): not material" in now
 

@@ -15,6 +15,7 @@ from assets.close import close_month, load_settings
 from pipeline.exports import write_files
 from pipeline.period import Month
 from pipeline.simulator import world
+from tests.reports.mail_reader import parts
 
 pytestmark = pytest.mark.system
 playwright = pytest.importorskip("playwright.sync_api")
@@ -23,6 +24,15 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 WIDTHS = (390, 800, 1280)
+PAPER = 688
+"""Width of what an A4 page leaves between its margins of 14 mm, in pixels of CSS."""
+SEEN = {
+    "runOnly": {
+        "type": "rule",
+        "values": ["color-contrast", "link-in-text-block", "scrollable-region-focusable"],
+    }
+}
+"""Rules of axe-core that scheme and width decide; all others see the same page in each."""
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
     '=HYPERLINK("http://x","y")',
@@ -84,6 +94,15 @@ def kinds(month: Path) -> list[Path]:
             causes[path.name] = path
     teams = sorted(month.glob("teams/*.html"))
     return [month / "index.html", teams[0], teams[-1], *causes.values()]
+
+
+def mails(month: Path, folder: Path) -> list[Path]:
+    """The HTML of the mail of all teams and of the largest mail of a team, as files."""
+    found = [month / "index.eml", max(month.glob("teams/*.eml"), key=lambda path: path.stat().st_size)]
+    for path in found:
+        html = parts(path.read_text("ascii"))[1]
+        (folder / path.with_suffix(".html").name).write_text(html, "utf-8")
+    return [folder / path.with_suffix(".html").name for path in found]
 
 
 class Links(HTMLParser):
@@ -221,11 +240,12 @@ def test_pages_fit_every_width_and_say_nothing_to_the_console(
 def test_on_paper_there_are_no_controls_and_nothing_is_cut_off(
     month: Path, visit: Callable[..., Any]
 ) -> None:
-    for path in kinds(month)[:4]:
-        page = visit(path, 700)
+    for path in kinds(month):
+        page = visit(path, PAPER)
         page.emulate_media(media="print")
         assert page.locator("input:visible, .skip:visible").count() == 0
         assert page.evaluate("getComputedStyle(document.querySelector('.scroll')).overflowX") == "visible"
+        assert page.evaluate("document.documentElement.scrollWidth") <= PAPER, path
         assert page.pdf(format="A4").startswith(b"%PDF")
 
 
@@ -248,12 +268,33 @@ def test_a_bar_says_on_hover_what_it_is(month: Path, visit: Callable[..., Any]) 
     assert len(titles) == page.locator("svg.wide .values_marks text").count()
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
-def test_axe_finds_nothing_serious(month: Path, visit: Callable[..., Any], scheme: str, width: int) -> None:
-    for path in kinds(month)[:6]:
-        page = visit(path, width, color_scheme=scheme, bypass_csp=True)  # axe comes from outside
-        found = axe.Axe().run(page).response["violations"]
-        assert [(each["id"], each["nodes"][0]["html"]) for each in found] == [], path
+def test_axe_finds_nothing_on_any_kind_of_page_or_mail(
+    month: Path, visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    page = visit(month / "index.html", bypass_csp=True)  # axe comes from outside
+    for path in [*kinds(month), *mails(month, tmp_path)]:
+        page.goto(path.as_uri())
+        for scheme, width, rules in (("light", 1280, None), ("dark", 390, SEEN)):
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": 900})
+            found = axe.Axe().run(page, options=rules).response["violations"]
+            assert [(each["id"], each["nodes"][0]["html"]) for each in found] == [], (path, scheme)
+
+
+def test_mails_fit_a_phone_with_and_without_their_style(
+    month: Path, visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    for path in mails(month, tmp_path):
+        html = path.read_text("utf-8")
+        bare = path.with_suffix(".bare.html")
+        bare.write_text(re.sub(r"(?s)<style.*?</style>", "", html), "utf-8")
+        assert len(bare.read_text("utf-8")) < len(html)
+        for each in (path, bare):
+            page = visit(each, 390)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, each
+            heads = page.locator("table.t thead th").all()
+            assert heads
+            assert all(head.evaluate("each => each.getClientRects()[0].height") < 40 for head in heads)
 
 
 def test_hostile_names_run_nothing_and_break_no_page(

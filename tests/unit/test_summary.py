@@ -52,14 +52,14 @@ def teams(traced: str, rest: str) -> pl.DataFrame:
 
 
 def test_a_net_credit_has_a_positive_share() -> None:
-    row = {"billed_usd": Decimal(-200)}
+    row = {"billed_usd": Decimal(-200), "span_count": 5}
     text = headline("Acme", OCTOBER, row, teams("10", "4"))
     assert "−$200.00, $4.00 (2.0 %) more than" in text
 
 
 def test_a_month_without_any_bill_says_so() -> None:
     row: dict[str, Any] = {
-        "billed_usd": None, "metered_tokens": 90, "traced_tokens": 100, "unexplained_tokens": -3,
+        "billed_usd": None, "metered_tokens": 90, "traced_tokens": 100, "unexplained_tokens": -3, "span_count": 5,
     }  # fmt: skip
     text = headline("Acme", OCTOBER, row, teams("0", "0"))
     assert text == (
@@ -74,9 +74,19 @@ def test_a_month_without_bill_and_meter_is_not_said_to_be_accounted_for() -> Non
         "metered_tokens": 0,
         "traced_tokens": 0,
         "unexplained_tokens": 0,
+        "span_count": 5,
     }
     text = headline("Acme", OCTOBER, row, teams("0", "0"))
     assert text == "October 2026: Acme has no bill and no metered tokens."
+
+
+def test_a_month_without_any_trace_is_neither_accounted_for_nor_unexplained() -> None:
+    row: dict[str, Any] = {"billed_usd": Decimal("12.3"), "span_count": 0}
+    end = ", and no trace of the month was read that it could be compared with."
+    text = headline("Acme", OCTOBER, row, teams("0", "0"))
+    assert text == f"October 2026: Acme was billed $12.30{end}"
+    row |= {"billed_usd": None, "metered_tokens": 90, "unexplained_tokens": 0}
+    assert headline("Acme", OCTOBER, row, teams("0", "0")).endswith(f"its meters count 90 tokens{end}")
 
 
 def files(source: str) -> pl.DataFrame:
