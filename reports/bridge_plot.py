@@ -17,14 +17,14 @@ def bridge_plot(steps: Mapping[str, int], titles: Mapping[str, str]) -> str:
         Step(
             titles.get(code, code),
             Decimal(tokens),
-            f"{tokens:,}",
+            fmt.integer(tokens),
             "total" if code == "traced" else _role(code),
         )
         for code, tokens in steps.items()
         if tokens or code == "traced"
     ]
     whole = sum(steps.values())
-    drawing = waterfall([*bars, Step("Metered", Decimal(whole), f"{whole:,}", "total")], WIDE)
+    drawing = waterfall([*bars, Step("Metered", Decimal(whole), fmt.integer(whole), "total")], WIDE)
     lines = [*map(_tick, drawing.ticks), *map(_bar, drawing.bars)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE.width} {drawing.height}" '
