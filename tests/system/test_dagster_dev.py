@@ -114,7 +114,7 @@ def test_a_failed_check_says_what_is_wrong_and_what_to_do(page: Any, server: Ser
 
     _shown(page, "Failed", FRESHNESS.sentence)  # the month is over, and nothing has come since
     lines = page.locator("p").filter(
-        has_text=re.compile(r"^Source '.*' ends .* hours ago; up to \d+ are usual\.$")
+        has_text=re.compile(r"^Source '.*' \(.*\) ends .* hours ago; up to \d+ are usual\.$")
     )
     lines.first.wait_for()
     assert lines.count() > 1  # a paragraph each
