@@ -114,7 +114,7 @@ def _show(found: Status) -> None:
     ]
     lines += [_failed(run) for run in found.runs or () if run.is_failed]
     lines += [f"{check.name}: {check.message}" for check in found.checks if not check.passed]
-    for line in lines:
+    for line in (each for told in lines for each in told.replace("\n", "\n  ").splitlines()):
         _out.print(fmt.label(line, 2000), markup=False)
     _out.print("All is well." if found.is_well else "Somebody has to do something; see above.")
 
