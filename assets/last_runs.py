@@ -21,8 +21,8 @@ _WHY = 400
 _PARTITION = "dagster/partition"
 
 
-def last_runs(home: Path, now: datetime) -> tuple[RunStanding, ...] | None:
-    """Return the newest run of each job, and of each month for which that failed; null without an instance.
+def last_runs(home: Path, now: datetime) -> tuple[RunStanding, ...]:
+    """Return the newest run of each job, and of each month for which that failed; none where nothing has run.
 
     Nothing is made: neither folders nor tables.
 
@@ -32,7 +32,7 @@ def last_runs(home: Path, now: datetime) -> tuple[RunStanding, ...] | None:
     try:
         existing = _existing(home)
         if existing is None:
-            return None
+            return ()
         with dg.DagsterInstance.from_ref(existing) as instance:
             return tuple(run for job in JOBS for run in _newest(instance, job.name, now))
     except Exception as error:

@@ -35,7 +35,7 @@ class Status(NamedTuple):
     """Locked month -> files that came late for it."""
     checks: tuple[CheckResult, ...]
     runs: tuple[RunStanding, ...] | None = None
-    """Of Dagster; null where it has no instance here."""
+    """Of Dagster; null where it has no instance or that cannot be read."""
 
     @property
     def is_well(self) -> bool:
@@ -141,6 +141,8 @@ def _months(found: Status) -> Table:
 
 def _last_runs(runs: tuple[RunStanding, ...]) -> Table:
     table = Table("job", "month", "status", "started (UTC)", "seconds", title="Last runs")
+    if not runs:
+        table.caption = "None. Paths in dagster.yaml start in this folder: is it the daemon's?"
     for run in runs:
         started = f"{run.started_at:%Y-%m-%d %H:%M}" if run.started_at else "not yet"
         took = "" if run.seconds is None else f"{run.seconds:,.0f}"

@@ -51,7 +51,7 @@ def run(home: Path) -> Iterator[Run]:
 
 
 def _found(home: Path) -> list[tuple[str, str | None, str]]:
-    return [(run.job, run.month, run.status) for run in last_runs(home, NOW) or ()]
+    return [(run.job, run.month, run.status) for run in last_runs(home, NOW)]
 
 
 def test_the_newest_run_of_each_job_is_told(home: Path, run: Run) -> None:
@@ -102,11 +102,11 @@ def test_the_command_says_why_and_ends_with_one(
 def test_no_instance_is_made_where_there_is_none(home: Path, config_path: Path) -> None:
     before = sorted(home.rglob("*"))
 
-    assert last_runs(home, NOW) is None
+    assert last_runs(home, NOW) == ()
     assert sorted(home.rglob("*")) == before
-    for place in (None, home, home / "nowhere"):
+    for place, runs in ((None, None), (home, ()), (home / "nowhere", None)):
         found = status.collect(load(config_path), NOW, place)
-        assert (found.runs, found.is_well) == (None, True)
+        assert (found.runs, found.is_well) == (runs, True)
     assert not (home / ".dagster").exists()
 
 
