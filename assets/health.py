@@ -64,5 +64,6 @@ def result(watch: Watch, alarms: list[Alarm]) -> CheckResult:
     first = alarms[:_TOLD]
     more = [f"And {len(alarms) - _TOLD:,} more."] if len(alarms) > _TOLD else []
     lines = [*(alarm.message for alarm in first), *more, *dict.fromkeys(alarm.advice for alarm in first)]
-    metadata = {"alarms": len(alarms), "where": ", ".join(alarm.where for alarm in alarms[:_PLACES])}
+    places = list(dict.fromkeys(alarm.where for alarm in alarms))[:_PLACES]
+    metadata = {"alarms": len(alarms), "where": ", ".join(places)}
     return CheckResult(watch.code, watch.table, False, "\n".join(lines), metadata)

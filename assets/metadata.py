@@ -99,6 +99,11 @@ def code_version(table: Table) -> str:
     return f"{version('tallystick')}-{sha256(shape.encode()).hexdigest()[:8]}"
 
 
+def paragraphs(text: str) -> str:
+    """Return lines as Markdown, which the UI reads: each a paragraph, and no name a link or a tag."""
+    return text.replace("](", "]\\(").replace("<", "\\<").replace("\n", "\n\n")
+
+
 def plain(values: dict[str, Any]) -> dict[str, Any]:
     """Return metadata in types that Dagster takes: decimals become text, to the last digit."""
     return {key: str(value) if isinstance(value, Decimal) else value for key, value in values.items()}

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.checks import check_results, check_specs
+from assets.checks import check_specs, law_results
 from assets.close import Reconciled
 from assets.factory import POOL, key_of, table_spec
 from assets.laws import ChecksFailedError
@@ -41,9 +41,9 @@ def _committed(table: Table, done: Reconciled) -> dg.MaterializeResult:
             "dagster/partition_row_count": done.rows[table.name],
             "dagster/column_lineage": column_lineage(table),
             "close_id": done.close_id,
-            "preview": preview(done.previews.get(table.name, table.schema.to_frame())),
             "explain": f"tallystick explain {done.month} --team TEAM",
             **more,
+            "preview": preview(done.previews.get(table.name, table.schema.to_frame())),  # as wide as it likes
         },
         data_version=dg.DataVersion(done.close_id),
     )
@@ -65,11 +65,11 @@ def month_assets(reconcile: Reconcile) -> dg.AssetsDefinition:
         try:
             done = reconcile(configuration.settings(), month_of(context))
         except ChecksFailedError as error:
-            yield from check_results(error.checks)
+            yield from law_results(error.checks, context.partition_key)
             raise
         _tell(context, done)
         for table in MONTHLY:
             yield _committed(table, done)
-        yield from check_results(done.checks)
+        yield from law_results(done.checks, context.partition_key)
 
     return _reconcile

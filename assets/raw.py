@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from assets.factory import GROUPS, OWNERS, POOL, key_of, patient, table_spec
+from assets.metadata import paragraphs
 from assets.resources import Configuration
 from assets.steps import Steps
 from pipeline.landing_progress import LandingSummary, Progress
@@ -98,7 +99,7 @@ def _ready(context: dg.AssetExecutionContext, problems: list[Problem]) -> dg.Ass
         check_name=PREFLIGHT,
         asset_key=key_of("raw.file"),
         severity=dg.AssetCheckSeverity.ERROR,
-        description="\n".join(lines) or "Configuration and sources can be used.",
+        description=paragraphs("\n".join(lines)) or "Configuration and sources can be used.",
         metadata={"errors": len(errors), "warnings": len(problems) - len(errors)},
     )
 

@@ -113,11 +113,11 @@ def _published(key: dg.AssetKey, done: Published, month: Month) -> dg.Materializ
     return dg.MaterializeResult(
         asset_key=key,
         metadata={
+            "headline": done.headline,
+            "state": done.state,
             "path": dg.MetadataValue.path(place),
             "files": len(files),
             "bytes": size_bytes(done.folder, files),
-            "headline": done.headline,
-            "state": done.state,
             "explain": f"tallystick explain {month} --team TEAM",
             **more,
         },

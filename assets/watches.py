@@ -22,13 +22,13 @@ def _specs(watches: Iterable[Watch]) -> list[dg.AssetCheckSpec]:
 
 
 def _told(
-    context: dg.AssetCheckExecutionContext, checks: tuple[CheckResult, ...]
+    context: dg.AssetCheckExecutionContext, checks: tuple[CheckResult, ...], month: str | None = None
 ) -> Iterator[dg.AssetCheckResult]:
     """Say what is wrong in the log of the run as well, where whoever looks for a failure reads."""
     for check in checks:
         if not check.passed:
             context.log.warning(check.message)
-    yield from check_results(checks, dg.AssetCheckSeverity.WARN)
+    yield from check_results(checks, dg.AssetCheckSeverity.WARN, month)
 
 
 def landing_watches(watch: WatchLanding) -> dg.AssetChecksDefinition:
@@ -50,6 +50,7 @@ def month_watches(watch: WatchMonth) -> dg.AssetChecksDefinition:
     def _watch(
         context: dg.AssetCheckExecutionContext, configuration: Configuration
     ) -> Iterator[dg.AssetCheckResult]:
-        yield from _told(context, watch(configuration.settings(), month_of(context)))
+        month = month_of(context)
+        yield from _told(context, watch(configuration.settings(), month), str(month))
 
     return _watch

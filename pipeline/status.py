@@ -1,4 +1,4 @@
-"""How everything stands: sources, months, locks and open items, from the warehouse."""
+"""How everything stands: sources, months, locks and open items, from the warehouse, and runs."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +38,29 @@ class MonthStanding:
     open_errors: int
     open_items: int
     close_id: str
+
+
+@dataclass(frozen=True)
+class RunStanding:
+    """How the newest run of a job ended, or stands."""
+
+    job: str
+    month: str | None
+    """Null for a landing, which belongs to none."""
+    status: str
+    """queued, started, success, failure, canceled and what else Dagster calls it."""
+    started_at: datetime | None
+    """Null while it waits for its turn."""
+    seconds: float | None
+    """How long it took, or has taken until now."""
+    why: str | None
+    """Why it failed, in one line; null unless it did."""
+    run_id: str
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether somebody has to look at it."""
+        return self.why is not None
 
 
 def sources(settings: Settings, warehouse: Warehouse, now: datetime) -> list[SourceStanding]:

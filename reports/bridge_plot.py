@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
+from reports import format as fmt
 from reports.charts import LAYOUTS, draw
 from reports.waterfall import Step, waterfall
 
@@ -16,12 +17,12 @@ _COLOURS = {
 def bridge_plot(steps: Mapping[str, int], titles: Mapping[str, str]) -> str:
     """Return an SVG of the steps in their order, from traced to metered, in tokens; it needs no styles."""
     bars = [
-        Step(titles.get(code, code), Decimal(tokens), f"{tokens:,}", _role(code))
+        Step(titles.get(code, code), Decimal(tokens), fmt.integer(tokens), _role(code))
         for code, tokens in steps.items()
         if tokens or code == "traced"
     ]
     whole = sum(steps.values())
-    found = waterfall([*bars, Step("Metered", Decimal(whole), f"{whole:,}", "total")])
+    found = waterfall([*bars, Step("Metered", Decimal(whole), fmt.integer(whole), "total")])
     wide = LAYOUTS["wide"]
     height = wide.height(len(found.bars))
     return (

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from assets.laws import CHECKS
+from assets.metadata import paragraphs
 from pipeline.causes import CAUSES
 from pipeline.health import DAILY, MONTHLY
 from pipeline.preflight import Problem
@@ -42,8 +43,10 @@ def test_an_alarm_warns_with_what_to_do_and_stops_nothing(run_close, steps, watc
     assert "publish 2026-10" in steps.ran
     (failed,) = [check for check in result.get_asset_check_evaluations() if not check.passed]
     assert (failed.check_name, failed.severity.name, failed.blocking) == (watch.code, "WARN", False)
-    assert failed.description == "Source 'otel' is old.\nSee whether it still runs."
+    assert failed.description == "Source 'otel' is old.\n\nSee whether it still runs."
     assert failed.metadata["where"].value == "otel"
+    month = failed.metadata["month"].value if "month" in failed.metadata else None
+    assert month == ("2026-10" if watch in MONTHLY else None)
 
 
 def test_every_table_is_materialised_with_its_rows(run_close, steps) -> None:
@@ -82,13 +85,17 @@ def test_the_bridge_is_drawn_on_its_page(run_close, steps) -> None:
     labels = ["".join(each.itertext()) for each in svg.iter("{http://www.w3.org/2000/svg}text")]
     assert head.startswith("![")
     retries = next(cause.title for cause in CAUSES if cause.code == "retries")
-    assert {"Traced", retries, "Unexplained", "Metered", "900", "150", "-50", "1,000"} <= set(labels)
+    assert {"Traced", retries, "Unexplained", "Metered", "900", "150", "−50", "1,000"} <= set(labels)
 
 
 def test_names_from_traces_are_shown_as_text(run_close, steps) -> None:
     preview = _metadata(run_close(steps), "recon/bridge")["preview"]
 
     assert [record.data["team"] for record in preview.records] == ["[x](y)"]
+
+
+def test_lines_of_a_check_are_paragraphs_and_names_in_them_are_no_links() -> None:
+    assert paragraphs("Trace [x](y) of <b>\nStop it.") == "Trace [x]\\(y) of \\<b>\n\nStop it."
 
 
 def test_a_column_comes_from_the_columns_of_its_name(run_close, steps) -> None:
@@ -134,7 +141,7 @@ def test_what_is_wrong_with_a_source_is_told_before_the_others_land(run_close, s
     assert result.success
     (failed,) = [check for check in result.get_asset_check_evaluations() if not check.passed]
     assert failed.check_name == "sources_can_be_read"
-    assert failed.description.splitlines() == [
+    assert failed.description.split("\n\n") == [
         "error: source 'a': 'a/*' matches no file. Fetch the files first.",
         "warning: teams: No rule. Add one.",
     ]
@@ -148,8 +155,10 @@ def test_a_broken_law_stops_the_report(run_close, steps, law) -> None:
 
     assert not result.success
     assert _without_watches(steps.ran) == ["land", "reconcile 2026-10"]
-    failed = [check.check_name for check in result.get_asset_check_evaluations() if not check.passed]
-    assert failed == [law]
+    (failed,) = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert (failed.check_name, failed.metadata["month"].value) == (law, "2026-10")
+    assert "Nothing of the month was committed" in failed.description
+    assert "report it" in failed.description
 
 
 def test_a_missing_configuration_is_named_before_anything_runs(run_close, steps, config_path) -> None:

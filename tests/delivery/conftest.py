@@ -144,30 +144,37 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, Pat
     return ca, path
 
 
+def start_server(
+    authority: tuple[trustme.CA, Path], tls: str = "starttls", host: str = "127.0.0.1"
+) -> Server:
+    """Start a server; its `lines` belong under [delivery.smtp]. Whoever starts it stops it."""
+    ca, ca_file = authority
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert(host).configure_cert(context)
+    ways: dict[str, dict[str, Any]] = {
+        "starttls": {"tls_context": context, "require_starttls": True},
+        "tls": {"ssl_context": context, "auth_require_tls": False},
+        "none": {},
+    }
+    if tls != "none":
+        ways[tls]["authenticator"] = _login
+    mailbox = Mailbox(is_closed=tls != "none")
+    server = Server(mailbox, hostname="127.0.0.1", port=free_port(), **ways[tls])
+    server.start()
+    server.mailbox = mailbox
+    user = f'user = "bills"\nca_file = "{ca_file}"\n' if tls != "none" else ""
+    server.lines = f'[delivery.smtp]\nhost = "127.0.0.1"\nport = {server.port}\ntls = "{tls}"\n{user}'
+    return server
+
+
 @pytest.fixture
 def serve(authority: tuple[trustme.CA, Path]) -> Iterator[Callable[..., Server]]:
-    """Start a server; `lines` of it belong under [delivery.smtp]."""
-    ca, ca_file = authority
+    """Start servers that are stopped at the end of the test."""
     running = []
 
     def start(tls: str = "starttls", host: str = "127.0.0.1") -> Server:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        ca.issue_cert(host).configure_cert(context)
-        ways: dict[str, dict[str, Any]] = {
-            "starttls": {"tls_context": context, "require_starttls": True},
-            "tls": {"ssl_context": context, "auth_require_tls": False},
-            "none": {},
-        }
-        if tls != "none":
-            ways[tls]["authenticator"] = _login
-        mailbox = Mailbox(is_closed=tls != "none")
-        server = Server(mailbox, hostname="127.0.0.1", port=free_port(), **ways[tls])
-        server.start()
-        running.append(server)
-        server.mailbox = mailbox
-        user = f'user = "bills"\nca_file = "{ca_file}"\n' if tls != "none" else ""
-        server.lines = f'[delivery.smtp]\nhost = "127.0.0.1"\nport = {server.port}\ntls = "{tls}"\n{user}'
-        return server
+        running.append(start_server(authority, tls, host))
+        return running[-1]
 
     yield start
     for server in running:

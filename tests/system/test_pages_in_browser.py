@@ -1,7 +1,6 @@
 """The published pages in a real Chromium: sort, search, links, console, layout, and what axe-core finds."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -18,11 +17,8 @@ from pipeline.simulator import world
 from tests.reports.mail_reader import parts
 
 pytestmark = pytest.mark.system
-playwright = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-QUIET = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 WIDTHS = (390, 800, 1280)
 PAPER = 688
 """Width of what an A4 page leaves between its margins of 14 mm, in pixels of CSS."""
@@ -40,21 +36,6 @@ HOSTILE = (
     "two\nlines",
     "W" * 5000,
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium: the machine's, else the one that `playwright install chromium` brought."""
-    with playwright.sync_playwright() as started:
-        own = started.chromium.executable_path
-        path = next(filter(None, map(shutil.which, BROWSERS)), None) or (own if Path(own).exists() else None)
-        if path is None:
-            pytest.skip(
-                f"no browser: none of {', '.join(BROWSERS)} on the path, and none of playwright's own"
-            )
-        chromium = started.chromium.launch(executable_path=path, args=QUIET)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

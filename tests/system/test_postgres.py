@@ -8,17 +8,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import psycopg2
 import pytest
 
+from assets.last_runs import last_runs
+from pipeline.errors import TallystickError
 from pipeline.simulator import world
 
 pytestmark = pytest.mark.system
 ROOT = Path(__file__).parents[2]
 MONTH = "2026-10"
+NOW = datetime(2026, 11, 2, tzinfo=UTC)
 
 
 def _tool(name: str) -> str | None:
@@ -84,6 +88,15 @@ def _wait(url: str) -> None:
     pytest.fail("PostgreSQL does not answer")
 
 
+def _tables(url: str) -> set[str]:
+    kept = psycopg2.connect(url)
+    with kept, kept.cursor() as cursor:
+        cursor.execute("select tablename from pg_tables where schemaname = 'public'")
+        found = {name for (name,) in cursor.fetchall()}
+    kept.close()
+    return found
+
+
 def test_a_month_is_closed_over_postgresql_with_its_logs_on_s3(
     postgres, bucket, tmp_path, monkeypatch
 ) -> None:
@@ -98,19 +111,13 @@ def test_a_month_is_closed_over_postgresql_with_its_logs_on_s3(
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", bucket.url)
     monkeypatch.setenv("TALLYSTICK_CONFIG", str(tmp_path / "demo" / "tallystick.toml"))
 
-    command = [
-        sys.executable,
-        "-m",
-        "dagster",
-        "job",
-        "execute",
-        "-m",
-        "assets.definitions",
-        "-j",
-        "close_month",
-    ]
+    with pytest.raises(TallystickError, match="cannot be read"):
+        last_runs(home, NOW)
+    assert _tables(postgres) == set()  # whoever asks how things stand makes none
+
+    command = [sys.executable, "-m", "dagster", "job", "execute", "-m", "assets.definitions"]
     done = subprocess.run(
-        [*command, "--tags", f'{{"dagster/partition": "{MONTH}"}}'],
+        [*command, "-j", "close_month", "--tags", f'{{"dagster/partition": "{MONTH}"}}'],
         cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -120,11 +127,10 @@ def test_a_month_is_closed_over_postgresql_with_its_logs_on_s3(
         assert run.status == dg.DagsterRunStatus.SUCCESS
         bridge = instance.get_latest_materialization_event(dg.AssetKey(["recon", "bridge"]))
         assert bridge.run_id == run.run_id
-    kept = psycopg2.connect(postgres)
-    with kept, kept.cursor() as cursor:
-        cursor.execute("select count(*) from runs where status = 'SUCCESS'")
-        assert cursor.fetchone() == (1,)
-    kept.close()
+    assert "runs" in _tables(postgres)
+    assert [(each.job, each.month, each.status) for each in last_runs(home, NOW)] == [
+        ("close_month", MONTH, "success")
+    ]
     assert not (home / "storage").exists()
     logs = bucket.s3.list_objects_v2(Bucket=bucket.name, Prefix="tallystick/").get("Contents", [])
     assert any(run.run_id in each["Key"] for each in logs)
