@@ -6,6 +6,7 @@ import dagster as dg
 
 from assets.checks import check_results
 from assets.factory import POOL, key_of
+from assets.failures import plainly
 from assets.laws import CheckResult
 from assets.partitions import month_of
 from assets.resources import Configuration
@@ -21,7 +22,7 @@ def _specs(watches: Iterable[Watch]) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def _told(
+def _results(
     context: dg.AssetCheckExecutionContext, checks: tuple[CheckResult, ...]
 ) -> Iterator[dg.AssetCheckResult]:
     """Say what is wrong in the log of the run as well, where whoever looks for a failure reads."""
@@ -38,7 +39,9 @@ def landing_watches(watch: WatchLanding) -> dg.AssetChecksDefinition:
     def _watch(
         context: dg.AssetCheckExecutionContext, configuration: Configuration
     ) -> Iterator[dg.AssetCheckResult]:
-        yield from _told(context, watch(configuration.settings()))
+        with plainly(context):
+            checks = watch(configuration.settings())
+        yield from _results(context, checks)
 
     return _watch
 
@@ -50,6 +53,8 @@ def month_watches(watch: WatchMonth) -> dg.AssetChecksDefinition:
     def _watch(
         context: dg.AssetCheckExecutionContext, configuration: Configuration
     ) -> Iterator[dg.AssetCheckResult]:
-        yield from _told(context, watch(configuration.settings(), month_of(context)))
+        with plainly(context):
+            checks = watch(configuration.settings(), month_of(context))
+        yield from _results(context, checks)
 
     return _watch

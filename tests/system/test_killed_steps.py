@@ -78,7 +78,9 @@ def _bury(home: Path) -> int:
 
 
 @pytest.mark.parametrize("moments", MOMENTS)
-def test_killed_in_any_of_its_steps_a_month_is_as_if_it_had_never_been(undisturbed, tmp_path, moments) -> None:
+def test_killed_in_any_of_its_steps_a_month_is_as_if_it_had_never_been(
+    undisturbed, tmp_path, moments
+) -> None:
     pristine, expected, seconds = undisturbed
     folder, home = Path(shutil.copytree(pristine, tmp_path / "demo")), tmp_path / "home"
     kills = 0
