@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.runs import MONTH, Failure, Hashes, closed, failures, finish, make_world, published, start
+from tests.system.runs import MONTH, Hashes, closed, failures, finish, make_world, published, start
 
 pytestmark = pytest.mark.system
 TALLYSTICK = str(Path(sys.executable).with_name("tallystick"))
@@ -25,7 +25,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def calm(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Hashes]:
     """A month that was closed undisturbed, and what that published."""
     folder = Path(shutil.copytree(pristine, tmp_path_factory.mktemp("calm") / "demo"))
-    return folder, closed(folder, folder.parent / "home")
+    return folder, closed(folder)
 
 
 @pytest.fixture
@@ -56,75 +56,94 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str, int], Path]]:
         yield made
 
 
-@pytest.fixture
-def read_only() -> Iterator[Callable[[Path], None]]:
-    """Lets nobody write below a folder, until the test ends or `undo` is called."""
-    with ExitStack() as mounted:
-        yield lambda folder: _forbid(folder, mounted)
-
-
-def _forbid(folder: Path, undo: ExitStack) -> None:
+def read_only(folder: Path, until: ExitStack) -> None:
+    """Let nobody write below a folder until the end; root may in spite of any mode."""
     if os.geteuid():
         for path in (folder, *folder.rglob("*")):
+            until.callback(path.chmod, path.stat().st_mode)
             path.chmod(path.stat().st_mode & ~0o222)
         return
     place = str(folder)
     if not mount("--bind", place, place):
-        pytest.skip("the machine does not let anybody mount a folder")
-    undo.callback(subprocess.run, ["umount", place], check=True)
+        pytest.skip("only root can mount a folder, where the machine lets it")
+    until.callback(subprocess.run, ["umount", place], check=True)
     assert mount("-o", "remount,ro,bind", place)
 
 
-def configure(folder: Path, **output: Path) -> None:
-    config = folder / "tallystick.toml"
+def configure(month: Path, **output: Path) -> None:
+    config = month / "tallystick.toml"
     lines = "".join(f'{key} = "{value}"\n' for key, value in output.items())
-    config.write_text(
-        config.read_text("utf-8").replace("[materiality]", f"[output]\n{lines}\n[materiality]", 1), "utf-8"
-    )
+    text = config.read_text("utf-8")
+    config.write_text(text.replace("[materiality]", f"[output]\n{lines}\n[materiality]", 1), "utf-8")
 
 
-def only_failure(folder: Path, home: Path) -> Failure:
-    """Run a close that fails, and return what the page of the run tells of it."""
-    code, told = finish(start(folder, home))
+def assert_told(month: Path, home: Path, step: str, *words: str) -> None:
+    """A run fails in this step, and begins what it says of it, on its page and on the terminal, with the words."""
+    code, told = finish(start(month, home))
     assert code != 0
     (failure,) = failures(home)
-    assert failure.message.split(":", 1)[1].strip() in told
-    return failure
+    assert failure.step == step
+    first = failure.message.splitlines()[0]
+    assert first in told
+    assert [word for word in words if word not in first] == [], first
 
 
 def test_a_disk_that_runs_full_is_told_and_the_next_run_ends_well(calm, month, small_disk, tmp_path) -> None:
-    """First that of the warehouse while the files land, then that of the pages while they are written."""
-    warehouse, output = small_disk("warehouse", 600), small_disk("output", 200)
+    """First that of the warehouse while files land, then that of the pages while they are written."""
+    warehouse, output = small_disk("warehouse", 600), small_disk("output", 400)
     configure(month, warehouse=warehouse / "w.duckdb", folder=output / "output")
     home = tmp_path / "home"
 
-    failure = only_failure(month, home)
-
-    print(failure)
-    assert failure.step == "land"
-    for words in (
-        str(warehouse / "w.duckdb"),
-        "No space left",
-        "of its 0.6 MB are free",
-        "Make room on that disk and run again",
-    ):
-        assert words in failure.message
-    assert published(output / "output") is None
+    full = ("No space left", "Make room on that disk and run again")
+    assert_told(month, home, "land", str(warehouse / "w.duckdb"), "of its 0.6 MB are free", *full)
     assert mount("-o", "remount,size=100m", str(warehouse))
-
-    failure = only_failure(month, home)
-
-    print(failure)
-    assert failure.step == "publish"
-    for words in (
-        str(output / "output"),
-        "No space left",
-        "of its 0.2 MB are free",
-        "Make room on that disk and run again",
-    ):
-        assert words in failure.message
+    assert_told(month, home, "publish", str(output / "output"), "of its 0.4 MB are free", *full)
     assert list((output / "output").iterdir()) == []
     assert mount("-o", "remount,size=100m", str(output))
 
-    assert finish(start(month, home))[0] == 0
-    assert published(output / "output") == calm[1]
+    assert closed(month) == calm[1]
+
+
+def test_a_warehouse_that_may_not_be_written_is_told_and_can_be_looked_at(calm, tmp_path) -> None:
+    month = Path(shutil.copytree(calm[0], tmp_path / "demo"))
+    with ExitStack() as until:
+        read_only(month, until)
+        assert_told(
+            month,
+            tmp_path / "home",
+            "land",
+            "tallystick.duckdb",
+            "ead-only",
+            "Make the file and its folder writable",
+        )
+        assert published(month / "output") == calm[1]
+        status = tallystick(month, "status")
+        explained = tallystick(month, "explain", MONTH, "--team", "search")
+
+    assert status.returncode in {0, 1}, status.stderr
+    assert MONTH in status.stdout
+    assert "traces" in status.stdout
+    assert explained.returncode == 0, explained.stderr
+    assert "search" in explained.stdout
+    shutil.rmtree(month / "output")
+    assert closed(month) == calm[1]
+
+
+def tallystick(month: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([TALLYSTICK, *words], cwd=month, capture_output=True, text=True, check=False)
+
+
+def test_three_runs_at_once_over_two_instances_end_well(calm, month, tmp_path) -> None:
+    """Two wait for their turn in the pool of one instance, the third for the file of the warehouse."""
+    homes = [tmp_path / "a", tmp_path / "a", tmp_path / "b"]
+
+    running = [start(month, home) for home in homes]
+    ended = [finish(process) for process in running]
+
+    assert [code for code, _ in ended] == [0, 0, 0], [told[-2000:] for _, told in ended]
+    assert published(month / "output") == calm[1]
+    assert [path.name for path in (month / "output").iterdir()] == [MONTH]
+    assert any("Step blocked by limit for pool duckdb" in told for _, told in ended[:2])
+    pids = [process.pid for process in running]
+    waited = [pid for _, told in ended for pid in pids if f"waiting for process {pid}, which holds" in told]
+    assert waited
