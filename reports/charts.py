@@ -1,23 +1,15 @@
-"""The waterfall as geometry: where bars, connectors, ticks and labels stand. The template draws it."""
+"""The waterfall as a drawing: a Vega-Lite chart as SVG, whose colours are those of the page around it."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
+from decimal import Decimal
+from typing import Any
 
-ZERO = Decimal(0)
+import vl_convert
+from markupsafe import Markup
 
-
-@dataclass(frozen=True)
-class Step:
-    """A bar to be drawn: a total reaches from the axis to `value`, any other goes on from the last level."""
-
-    label: str
-    value: Decimal
-    text: str
-    role: str
-    """total, step, rest or invoice."""
-    more: str = ""
-    """What else appears on hover."""
+from reports.waterfall import Bar, Waterfall
 
 
 @dataclass(frozen=True)
@@ -31,155 +23,133 @@ class Layout:
     bar: int
     is_stacked: bool
 
+    @property
+    def plot(self) -> int:
+        """Width between the margins."""
+        return self.width - self.left - self.right
 
-WIDE = Layout(width=960, left=284, right=140, row=34, bar=18, is_stacked=False)
-NARROW = Layout(width=360, left=2, right=6, row=50, bar=16, is_stacked=True)
-_TOP = 26
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One row of the drawing; coordinates in user units, as text with one decimal."""
-
-    label: str
-    text: str
-    css: str
-    x: str
-    y: str
-    width: str
-    height: str
-    text_y: str
-    row_y: str
-    more: str
-    connector: tuple[str, str, str] | None
-    """x, y1 and y2 of the thin line from the bar before."""
-    is_broken: bool
+    def height(self, bars: int) -> int:
+        """Height with so many bars."""
+        return _TOP + self.row * bars + _BOTTOM
 
 
-@dataclass(frozen=True)
-class Tick:
-    """A grid line and the value that it stands for."""
+LAYOUTS = {
+    "wide": Layout(width=960, left=284, right=140, row=34, bar=18, is_stacked=False),
+    "narrow": Layout(width=360, left=2, right=6, row=50, bar=16, is_stacked=True),
+}
+_TOP, _BOTTOM = 26, 6
+_INK = {"total": "text", "up": "up", "down": "down", "rest": "rest_text"}
+"""Colour of a value."""
+_FEWEST = Decimal("1.5")
+"""Units that a bar is wide at least."""
+_LABELS = {
+    "usd": "format(datum.value, '$,~f')",
+    "tokens": "datum.value < 1e6 ? format(datum.value, ',~f') : format(datum.value / 1e6, ',~f') + ' M'",
+}
+PAGE = {
+    "total": "var(--total)", "up": "var(--up)", "down": "var(--down)", "rest_text": "var(--rest)",
+    "text": "var(--ink)", "soft": "var(--soft)", "paper": "var(--paper)",
+}  # fmt: skip
+"""Colours of a page, whether it is light or dark; the rest is hatched."""
+_FONT = "system-ui, sans-serif"
+_GAP = "M-.35,-1L.6,-1L.35,1L-.6,1Z"
+"""Shape of what breaks a bar."""
+_NAMED = re.compile(r'<path aria-label="([^"]*)"[^>]*/>')
 
-    x: str
-    value: Decimal
-    anchor: str
+
+def drawn(found: Waterfall, name: str, unit: str) -> Markup:
+    """Return a waterfall in the colours of a page, which has a pattern `<name>-hatch` for the rest."""
+    return draw(found, name, unit, {**PAGE, "rest": f"url(#{name}-hatch)"})
 
 
-@dataclass(frozen=True)
-class Waterfall:
-    """A whole drawing."""
+def draw(found: Waterfall, name: str, unit: str, colours: Mapping[str, str]) -> Markup:
+    """Return what stands within the SVG element of a waterfall, the same bytes for the same values.
 
-    layout: Layout
-    height: int
-    bars: tuple[Bar, ...]
-    ticks: tuple[Tick, ...]
-    is_broken: bool
-    start: Decimal
-    """Value at the left end of the axis."""
-
-
-def waterfall(steps: Sequence[Step], layout: Layout) -> Waterfall:
-    """Return the geometry of a horizontal waterfall.
-
-    The axis starts at zero unless the steps would then be too small to see; if it does not, totals are
-    marked as broken and the caption says where the axis starts.
+    `name` is one of LAYOUTS, `unit` is usd or tokens; `colours` are those of total, up, down, rest and
+    rest_text, text, soft (axis) and paper (what breaks a bar), as SVG takes them. Layers are groups of the
+    classes `connectors_marks`, `bars_marks`, `breaks_marks`, `labels_marks` and `values_marks`.
     """
-    with localcontext(prec=30):
-        spans = _spans(steps)
-        start, end, is_broken = _axis(spans)
-        scale = Decimal(layout.width - layout.left - layout.right) / (end - start)
-
-        def x(value: Decimal) -> Decimal:
-            return layout.left + (value - start) * scale
-
-        bars = tuple(
-            _bar(step, (x(max(low, start)), x(high)), i, layout, is_broken=is_broken)
-            for i, (step, (low, high)) in enumerate(zip(steps, spans, strict=True))
-        )
-        joined = _connect(bars, [x(level) for level in _levels(steps)], layout)
-        ticks = tuple(_tick(value, x(value), layout) for value in _ticks(start, end))
-    return Waterfall(layout, _TOP + layout.row * len(steps) + 6, joined, ticks, is_broken, start)
+    if not found.bars:
+        return Markup()
+    layout = LAYOUTS[name]
+    svg = vl_convert.vegalite_to_svg(_chart(found, layout, unit, colours))
+    inner = svg[svg.index(">") + 1 : svg.rindex("</svg>")]
+    return Markup(_NAMED.sub(_with_title, inner))  # noqa: S704 - the library escapes what it is given
 
 
-def _levels(steps: Sequence[Step]) -> list[Decimal]:
-    level, found = ZERO, []
-    for step in steps:
-        level = step.value if step.role == "total" else level + step.value
-        found.append(level)
-    return found
+def _with_title(match: re.Match[str]) -> str:
+    """A browser shows the title of an element on hover; a label it only reads out."""
+    return f"{match[0][:-2]}><title>{match[1]}</title></path>"
 
 
-def _spans(steps: Sequence[Step]) -> list[tuple[Decimal, Decimal]]:
-    """Low and high end of each bar."""
-    before, found = ZERO, []
-    for step, level in zip(steps, _levels(steps), strict=True):
-        other = ZERO if step.role == "total" else before
-        found.append((min(other, level), max(other, level)))
-        before = level
-    return found
+def _chart(found: Waterfall, layout: Layout, unit: str, colours: Mapping[str, str]) -> dict[str, Any]:
+    size = {"width": layout.plot, "height": {"step": layout.row}}
+    space = {"left": layout.left, "right": layout.right, "top": _TOP, "bottom": _BOTTOM}
+    weight = {"expr": "datum.css === 'total' ? 650 : 400"}
+    text = {"type": "text", "aria": False, "font": _FONT, "fontSize": 14, "fontWeight": weight}
+    above = {"dy": -13} if layout.is_stacked else {}
+    sunk = {"yOffset": 9} if layout.is_stacked else {}
+    side = {"align": "left"} if layout.is_stacked else {"align": "right"}
+    margin = 0 if layout.is_stacked else -14
+    return {
+        **size, "padding": space, "autosize": "none", "background": None,
+        "config": {"view": {"stroke": None}, "scale": {"bandPaddingInner": 0, "bandPaddingOuter": 0}},
+        "data": {"values": [_row(i, bar, found, layout, colours) for i, bar in enumerate(found.bars)]},
+        "encoding": {"y": {"field": "row", "type": "ordinal", "axis": None}},
+        "layer": [
+            _connectors(colours, sunk),
+            _bars(found, layout, unit, colours, sunk),
+            _breaks(layout, colours, sunk),
+            {"name": "labels", "mark": {**text, **side, **above, "fill": colours["text"]},
+             "encoding": {"x": {"value": margin}, "text": {"field": "label"}}},
+            {"name": "values", "mark": {**text, "align": "right", **above, "fill": {"expr": "datum.ink"}},
+             "encoding": {"x": {"value": layout.plot + layout.right - 2}, "text": {"field": "text"}}},
+        ],
+    }  # fmt: skip
 
 
-def _axis(spans: Sequence[tuple[Decimal, Decimal]]) -> tuple[Decimal, Decimal, bool]:
-    """Start and end of the axis, and whether it starts above zero."""
-    high = max((high for _, high in spans), default=ZERO)
-    low = min((low for low, _ in spans), default=ZERO)
-    tops = [low if low else high for low, high in spans]
-    floor = min(tops, default=ZERO)
-    room = high - floor
-    if low < 0 or not room or floor <= 0 or room * 4 >= high:
-        return low, max(high, low + 1), False
-    unit = _nice(room / 4)
-    start = ((floor - room / 5) / unit).to_integral_value(rounding="ROUND_FLOOR") * unit
-    return (start, high, True) if start > 0 else (ZERO, high, False)
+def _row(i: int, bar: Bar, found: Waterfall, layout: Layout, colours: Mapping[str, str]) -> dict[str, Any]:
+    least = (found.end - found.start) * _FEWEST / layout.plot
+    high = max(bar.high, bar.low + least)
+    return {
+        "row": i, "next": min(i + 1, len(found.bars) - 1), "css": bar.css, "label": bar.step.label,
+        "text": bar.step.text, "hover": f"{bar.step.label}: {bar.step.text}{bar.step.more}",
+        "low": float(bar.low), "high": float(high), "level": float(bar.level),
+        "fill": colours[bar.css], "ink": colours[_INK[bar.css]],
+        "broken": found.is_broken and bar.css == "total",
+    }  # fmt: skip
 
 
-def _nice(size: Decimal) -> Decimal:
-    """The smallest of 1, 2 or 5 times a power of ten that is not below the size."""
-    power = Decimal(1).scaleb(size.adjusted())
-    return next(power * step for step in (1, 2, 5, 10) if power * step >= size)
+def _bars(
+    found: Waterfall, layout: Layout, unit: str, colours: Mapping[str, str], sunk: Mapping[str, int]
+) -> dict[str, Any]:
+    axis = {
+        "orient": "top", "title": None, "tickCount": 4, "domain": False, "ticks": False,
+        "labelOverlap": False, "labelFlush": layout.is_stacked, "labelPadding": 6, "labelExpr": _LABELS[unit],
+        "labelFont": _FONT, "labelFontSize": 12, "labelColor": colours["soft"], "gridColor": colours["soft"],
+        "gridOpacity": 0.35,
+    }  # fmt: skip
+    scale = {"domain": [float(found.start), float(found.end)], "nice": False, "zero": False}
+    return {
+        "name": "bars", "mark": {"type": "bar", "height": layout.bar, "fill": {"expr": "datum.fill"}, **sunk},
+        "encoding": {
+            "x": {"field": "low", "type": "quantitative", "scale": scale, "axis": axis},
+            "x2": {"field": "high"}, "description": {"field": "hover"},
+        },
+    }  # fmt: skip
 
 
-def _ticks(start: Decimal, end: Decimal) -> list[Decimal]:
-    unit = _nice((end - start) / 4)
-    first = (start / unit).to_integral_value(rounding="ROUND_CEILING")
-    last = (end / unit).to_integral_value(rounding="ROUND_FLOOR")
-    return [n * unit for n in range(int(first), int(last) + 1)]
+def _connectors(colours: Mapping[str, str], sunk: Mapping[str, int]) -> dict[str, Any]:
+    line = {"type": "rule", "aria": False, "stroke": colours["soft"], "strokeDash": [2, 2], **sunk}
+    return {
+        "name": "connectors", "transform": [{"filter": "datum.next > datum.row"}], "mark": line,
+        "encoding": {"x": {"field": "level", "type": "quantitative"}, "y2": {"field": "next"}},
+    }  # fmt: skip
 
 
-def _bar(step: Step, ends: tuple[Decimal, Decimal], i: int, layout: Layout, *, is_broken: bool) -> Bar:
-    left, right = ends
-    top = _TOP + i * layout.row
-    y = top + (layout.row - layout.bar - 6 if layout.is_stacked else (layout.row - layout.bar) // 2)
-    direction = "total" if step.role == "total" else "down" if step.value < 0 else "up"
-    return Bar(
-        label=step.label,
-        text=step.text,
-        css="rest" if step.role == "rest" else direction,
-        x=_text(left),
-        y=_text(Decimal(y)),
-        width=_text(max(right - left, Decimal("1.5"))),
-        height=str(layout.bar),
-        text_y=_text(Decimal(top + 17 if layout.is_stacked else y + layout.bar - 4)),
-        row_y=str(top),
-        more=step.more,
-        connector=None,
-        is_broken=is_broken and step.role == "total",
-    )
-
-
-def _connect(bars: Sequence[Bar], levels: Sequence[Decimal], layout: Layout) -> tuple[Bar, ...]:
-    found = list(bars[:1])
-    for before, bar, level in zip(bars, bars[1:], levels, strict=False):
-        line = (_text(level), _text(Decimal(before.y) + layout.bar), bar.y)
-        found.append(Bar(**{**bar.__dict__, "connector": line}))
-    return tuple(found)
-
-
-def _tick(value: Decimal, x: Decimal, layout: Layout) -> Tick:
-    near_left, near_right = x < layout.left + 20, x > layout.width - layout.right - 20
-    is_edge = layout.is_stacked and (near_left or near_right)
-    return Tick(_text(x), value, ("start" if near_left else "end") if is_edge else "middle")
-
-
-def _text(number: Decimal) -> str:
-    return f"{number:.1f}"
+def _breaks(layout: Layout, colours: Mapping[str, str], sunk: Mapping[str, int]) -> dict[str, Any]:
+    gap = {"type": "point", "aria": False, "shape": _GAP, "size": (layout.bar + 6) ** 2, "filled": True}
+    return {
+        "name": "breaks", "transform": [{"filter": "datum.broken"}],
+        "mark": {**gap, "opacity": 1, "fill": colours["paper"], **sunk}, "encoding": {"x": {"value": 12}},
+    }  # fmt: skip

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 
 from reports import format as fmt
+from reports.charts import LAYOUTS, drawn
 from reports.reasons import reason
 
 
@@ -31,6 +32,7 @@ def environment() -> Environment:
     )  # fmt: skip
     environment.filters.update({word.__name__: word for word in words})
     environment.globals.update(_script())
+    environment.globals.update(drawn=drawn, chart_layouts=LAYOUTS)
     return environment
 
 

@@ -1,10 +1,9 @@
 """The parts of a mail in their order: bridge, causes, tables, last month, data quality, closing."""
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from reports import format as fmt
-from reports.charts import Layout, Step, Waterfall, waterfall
 from reports.mail_change import compared_parts
 from reports.mail_tables import models_part, services_part, teams_part, tieout_part, workloads_part
 from reports.mail_view import Bar, Item, Line, Part, Sheet
@@ -13,12 +12,16 @@ from reports.pages import Page
 from reports.story import Cause
 from reports.view import Line as Step_
 from reports.view import shown
+from reports.waterfall import Step, Waterfall, waterfall
 
 CAUSES = 5
 FINDINGS = 5
 CARRIED = 5
 
-_WIDTH = Layout(width=100, left=0, right=0, row=1, bar=1, is_stacked=True)
+_WIDTH = 100
+"""Cells of a bar from one end of the axis to the other."""
+_FEWEST = Decimal("1.5")
+"""Cells that a bar is wide at least, before it is rounded."""
 
 
 def every_part(page: Page) -> Iterator[Part]:
@@ -65,16 +68,17 @@ def _bridge_line(line: Step_, bar: Bar) -> Line:
 def _drawn(lines: Sequence[Step_]) -> Waterfall:
     in_tokens = lines[-1].usd.shown is None
     return waterfall(
-        [Step("", Decimal(line.tokens or 0) if in_tokens else shown(line), "", line.role) for line in lines],
-        _WIDTH,
+        [Step("", Decimal(line.tokens or 0) if in_tokens else shown(line), "", line.role) for line in lines]
     )
 
 
 def _bars(drawn: Waterfall) -> Iterator[Bar]:
-    for bar in drawn.bars:
-        size = max(1, round(Decimal(bar.width)))
-        before = min(round(Decimal(bar.x)), 100 - size)
-        yield Bar(before, size, 100 - before - size, bar.css)
+    with localcontext(prec=30):
+        scale = _WIDTH / (drawn.end - drawn.start)
+        for bar in drawn.bars:
+            size = round(max((bar.high - bar.low) * scale, _FEWEST))
+            before = min(round((bar.low - drawn.start) * scale), _WIDTH - size)
+            yield Bar(before, size, _WIDTH - before - size, bar.css)
 
 
 def _start(drawn: Waterfall, lines: Sequence[Step_]) -> str:

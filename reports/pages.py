@@ -11,7 +11,6 @@ from reports import format as fmt
 from reports import story
 from reports.allocation import Allocation, allocation
 from reports.anatomy import Anatomy, anatomy
-from reports.charts import NARROW, WIDE, Step, Waterfall, waterfall
 from reports.closing import SignOff
 from reports.evidence import NOTHING, Proof
 from reports.items import Items, open_items
@@ -25,6 +24,7 @@ from reports.trend import Trend, trend
 from reports.units import BudgetRow, Costly, Units, budgets, costliest, units
 from reports.variance import Change, change
 from reports.view import Breakdown, Bridge, Line, MaterialityText, shown
+from reports.waterfall import Step, Waterfall, waterfall
 
 __all__ = ["Month", "Page", "index_page", "month_causes", "open_month", "team_page"]
 
@@ -50,7 +50,7 @@ class Page:
     warnings: list[str]
     main_cause: story.Cause | None
     bridge: Bridge
-    charts: tuple[Waterfall, Waterfall]
+    waterfall: Waterfall
     chart_in_tokens: bool
     tieout: Grid
     models: Breakdown
@@ -136,7 +136,7 @@ def _shared(month: Month, own: Bridge, bridge: pl.DataFrame, causes: list[story.
         "verdict": story.verdict(own, month.materiality),
         "main_cause": story.main_cause(own, causes, month.materiality),
         "bridge": own,
-        "charts": (waterfall(steps, WIDE), waterfall(steps, NARROW)),
+        "waterfall": waterfall(steps),
         "chart_in_tokens": in_tokens,
         "tieout": month.tieout,
         "models": parts.with_parts(models, bridge, keys, "token_kind"),

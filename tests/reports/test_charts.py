@@ -1,58 +1,121 @@
+"""The waterfall: where its bars reach as values, and what the drawing shows of them."""
+
+import re
 from decimal import Decimal
+from xml.etree import ElementTree
 
 import pytest
 
-from reports.charts import NARROW, WIDE, Layout, Step, waterfall
+from reports.bridge_plot import bridge_plot
+from reports.charts import LAYOUTS, drawn
+from reports.waterfall import Step, Waterfall, waterfall
 
+SVG = "{http://www.w3.org/2000/svg}"
 SIMPLE = [
     Step("Traced", Decimal(100), "$100.00", "total"),
-    Step("Retries", Decimal(60), "+$60.00", "step"),
+    Step("Retries", Decimal(60), "+$60.00", "step", ", 12 tokens"),
     Step("Duplicates", Decimal(-40), "−$40.00", "step"),
     Step("Unexplained", Decimal(0), "$0.00", "rest"),
     Step("Metered", Decimal(120), "$120.00", "total"),
 ]
+SMALL = [
+    Step("Traced", Decimal(10_000), "", "total"),
+    Step("Retries", Decimal(100), "", "step"),
+    Step("Metered", Decimal(10_100), "", "total"),
+]
+VALUES = [[], [0, 0, 0], [0, 500, 500], [100, -150, -50], [5, 0, 5], [10**15, 3, 10**15 + 3], [-5, -5, -10]]
+
+
+def root(found: Waterfall, name: str, unit: str = "usd") -> ElementTree.Element:
+    inner = drawn(found, name, unit)
+    return ElementTree.fromstring(f'<svg xmlns="{SVG[1:-1]}">{inner}</svg>')  # noqa: S314 - drawn here
+
+
+def layer(svg: ElementTree.Element, name: str) -> list[ElementTree.Element]:
+    [group] = [each for each in svg.iter(f"{SVG}g") if f"{name}_marks" in each.get("class", "").split()]
+    return list(group)
+
+
+def boxes(svg: ElementTree.Element) -> list[tuple[float, float, float, float]]:
+    """x, y, width and height of the bars; x as in the middle part of the drawing."""
+    found = [re.fullmatch(r"M(.+),(.+)h(.+)v(.+)h.+Z", bar.get("d", "")) for bar in layer(svg, "bars")]
+    return [tuple(map(float, box.groups())) for box in found if box]
 
 
 def test_bars_go_on_from_the_level_of_the_bar_before() -> None:
-    plot = Layout(width=160, left=0, right=0, row=20, bar=10, is_stacked=False)
-    bars = waterfall(SIMPLE, plot).bars
-    assert [(bar.x, bar.width) for bar in bars] == [
-        ("0.0", "100.0"), ("100.0", "60.0"), ("120.0", "40.0"), ("120.0", "1.5"), ("0.0", "120.0"),
-    ]  # fmt: skip
+    bars = waterfall(SIMPLE).bars
+    assert [(bar.low, bar.high) for bar in bars] == [(0, 100), (100, 160), (120, 160), (120, 120), (0, 120)]
     assert [bar.css for bar in bars] == ["total", "up", "down", "rest", "total"]
 
 
 def test_small_steps_on_a_large_total_break_the_axis_and_say_so() -> None:
-    drawn = waterfall(
-        [
-            Step("Traced", Decimal(10_000), "", "total"),
-            Step("Retries", Decimal(100), "", "step"),
-            Step("Metered", Decimal(10_100), "", "total"),
-        ],
-        WIDE,
-    )
-    assert drawn.is_broken
-    assert 0 < drawn.start < 10_000
-    assert [bar.is_broken for bar in drawn.bars] == [True, False, True]
+    found = waterfall(SMALL)
+    assert found.is_broken
+    assert 0 < found.start < 10_000
+    for name in LAYOUTS:
+        assert len(layer(root(found, name), "breaks")) == 2
+        assert layer(root(waterfall(SIMPLE), name), "breaks") == []
 
 
 def test_large_steps_start_at_zero() -> None:
-    drawn = waterfall(SIMPLE, WIDE)
-    assert not drawn.is_broken
-    assert drawn.start == 0
+    found = waterfall(SIMPLE)
+    assert not found.is_broken
+    assert found.start == 0
 
 
-@pytest.mark.parametrize("layout", [WIDE, NARROW])
-@pytest.mark.parametrize(
-    "values",
-    [[], [0, 0, 0], [0, 500, 500], [100, -150, -50], [5, 0, 5], [10**15, 3, 10**15 + 3], [-5, -5, -10]],
-)
-def test_every_bar_stays_inside_the_drawing(values: list[int], layout: Layout) -> None:
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_bar_is_drawn_as_long_as_it_is(name: str) -> None:
+    """The axis ends at 160, the highest level."""
+    unit = LAYOUTS[name].plot / 160
+    assert [(x, width) for x, _, width, _ in boxes(root(waterfall(SIMPLE), name))] == [
+        (pytest.approx(low * unit), pytest.approx(width * unit))
+        for low, width in ((0, 100), (100, 60), (120, 40), (120, 1.5 / unit), (0, 120))
+    ]
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("values", VALUES)
+def test_every_bar_stays_inside_the_drawing(values: list[int], name: str) -> None:
     roles = ["total", "step", "total"]
-    steps = [Step("s", Decimal(v), "t", role) for v, role in zip(values, roles, strict=False)]
-    drawn = waterfall(steps, layout)
-    for bar in drawn.bars:
-        assert Decimal(bar.x) >= layout.left
-        assert Decimal(bar.x) + Decimal(bar.width) <= layout.width - layout.right + 2
-        assert Decimal(bar.y) + Decimal(bar.height) <= drawn.height
-    assert len(drawn.ticks) <= 7
+    found = waterfall([Step("s", Decimal(v), "t", role) for v, role in zip(values, roles, strict=False)])
+    layout = LAYOUTS[name]
+    drawing = boxes(root(found, name)) if values else []
+    assert len(drawing) == len(values)
+    for x, y, width, height in drawing:
+        assert -0.01 <= x <= x + width <= layout.plot + 2
+        assert 0 <= y <= y + height <= layout.row * len(values)
+
+
+def test_what_a_bar_is_appears_on_hover_and_is_read_out() -> None:
+    bar = layer(root(waterfall(SIMPLE), "wide"), "bars")[1]
+    assert bar.get("aria-label") == bar.findtext(f"{SVG}title") == "Retries: +$60.00, 12 tokens"
+
+
+def test_colours_are_those_of_the_page() -> None:
+    svg = root(waterfall(SIMPLE), "narrow")
+    fills = [bar.get("fill") for bar in layer(svg, "bars")]
+    assert fills == ["var(--total)", "var(--up)", "var(--down)", "url(#narrow-hatch)", "var(--total)"]
+    assert layer(svg, "values")[1].get("fill") == "var(--up)"
+
+
+@pytest.mark.parametrize(("unit", "value", "told"), [
+    ("usd", "1.6", "$1.5"), ("usd", "1600000", "$1,500,000"), ("tokens", "1600", "1,500"),
+    ("tokens", "1600000", "1.5 M"),
+])  # fmt: skip
+def test_the_axis_says_what_it_counts(unit: str, value: str, told: str) -> None:
+    found = waterfall([Step("Metered", Decimal(value), "", "total")])
+    assert told in [text.text for text in root(found, "wide", unit).iter(f"{SVG}text")]
+
+
+def test_the_same_values_are_the_same_bytes_and_names_are_text() -> None:
+    steps = [*SIMPLE[:-1], Step('<img src=x onerror="alert(1)">', Decimal(120), "]]>&", "total")]
+    first = drawn(waterfall(steps), "wide", "usd")
+    assert first == drawn(waterfall(steps), "wide", "usd")
+    names = [text.text for text in layer(root(waterfall(steps), "wide"), "labels")]
+    assert names == [step.label for step in steps]
+
+
+def test_the_drawing_for_an_image_is_whole_without_a_page() -> None:
+    svg = ElementTree.fromstring(bridge_plot({"traced": 10, "retries": 5}, {"retries": "Retries"}))  # noqa: S314
+    assert "var(" not in ElementTree.tostring(svg, "unicode")
+    assert [text.text for text in layer(svg, "values")] == ["10", "5", "15"]

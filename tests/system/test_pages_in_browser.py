@@ -243,9 +243,9 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(
 
 def test_a_bar_says_on_hover_what_it_is(month: Path, visit: Callable[..., Any]) -> None:
     page = visit(month / "index.html")
-    titles = page.locator("svg.wide g.row title").all_text_contents()
+    titles = page.locator("svg.wide .bars_marks path title").all_text_contents()
     assert re.fullmatch(r"Traced: \$[\d,]+\.\d\d, [\d,]+ tokens", titles[0])
-    assert len(titles) == page.locator("svg.wide rect.bar").count()
+    assert len(titles) == page.locator("svg.wide .values_marks text").count()
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
