@@ -56,7 +56,7 @@ def check(
 
 
 def _places(settings: Settings) -> Iterator[Problem]:
-    """Look at all sources and at `copy_to`; a server that is down is asked once: it takes a minute."""
+    """Look at all sources and at `copy_to`; a server that is down is asked once for all."""
     down: StorageError | None = None
     places: list[tuple[str, str, Callable[[], Iterable[Problem]]]] = [
         (f"source '{each.name}'", each.uri, partial(_source, settings, each)) for each in settings.sources
