@@ -1,6 +1,7 @@
 """The real thing: `dagster dev` serves the graph, its daemon takes a run, the month is published."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.system import runs
 from tests.system.servers import ASSETS, LAUNCH, ROOT, STATUS, Server, serving, wait
 
 pytestmark = pytest.mark.system
@@ -78,3 +80,20 @@ def test_the_graph_is_sound_and_no_unfinished_feature_is_used(tmp_path, words, s
     assert done.returncode == 0, said
     assert said_when_well in said
     assert not any(word in said for word in ("BetaWarning", "PreviewWarning", "DeprecationWarning"))
+
+
+def test_runs_launched_at_once_end_as_if_each_had_been_alone(server: Server, demo: Path, tmp_path) -> None:
+    """The same month twice, and the one after it."""
+    months = (MONTH, MONTH, "2026-11")
+    alone = shutil.copytree(demo, tmp_path / "demo", ignore=shutil.ignore_patterns("output", "*.duckdb*"))
+    expected = {month: runs.closed(Path(alone), month) for month in (MONTH, "2026-11")}
+
+    launched = [server.ask(LAUNCH, tags=[{"key": "dagster/partition", "value": month}]) for month in months]
+    ids = [each["launchRun"]["run"]["runId"] for each in launched]
+
+    def ended() -> list[str] | None:
+        found = [server.ask(STATUS, id=run_id).get("runOrError", {}).get("status") for run_id in ids]
+        return found if set(found) <= {"SUCCESS", "FAILURE", "CANCELED"} else None
+
+    assert wait(ended, 600) == ["SUCCESS"] * 3
+    assert {month: runs.published(demo / "output", month) for month in months} == expected
