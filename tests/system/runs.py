@@ -35,6 +35,14 @@ def make_world(folder: Path) -> Path:
     return folder
 
 
+def prepare(home: Path) -> None:
+    """Make an instance: two processes that make its tables at once leave it with two versions, which it refuses."""
+    home.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "dagster.yaml", home)
+    with instance(home) as made:
+        assert made.get_runs() == []
+
+
 def start(folder: Path, home: Path, **environment: str) -> subprocess.Popen[str]:
     home.mkdir(exist_ok=True)
     shutil.copy(ROOT / "dagster.yaml", home)
@@ -85,3 +93,9 @@ def failures(home: Path) -> list[Failure]:
         events = [entry.dagster_event for entry in opened.all_logs(last)]
         failed = [event for event in events if event and event.is_step_failure]
         return [Failure(e.step_key, e.step_failure_data.error.message) for e in failed]
+
+
+def texts(home: Path) -> list[str]:
+    """All that the pages of the runs tell."""
+    with instance(home) as opened:
+        return [entry.user_message for run in opened.get_runs() for entry in opened.all_logs(run.run_id)]

@@ -12,7 +12,18 @@ from pathlib import Path
 import pytest
 
 from pipeline.warehouse import Warehouse
-from tests.system.runs import MONTH, Hashes, closed, failures, finish, make_world, published, start
+from tests.system.runs import (
+    MONTH,
+    Hashes,
+    closed,
+    failures,
+    finish,
+    make_world,
+    prepare,
+    published,
+    start,
+    texts,
+)
 
 pytestmark = pytest.mark.system
 TALLYSTICK = str(Path(sys.executable).with_name("tallystick"))
@@ -137,7 +148,7 @@ def tallystick(month: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_runs_at_once_of_two_instances_end_well(calm, month, tmp_path) -> None:
     """Of two runs of one instance one waits for its turn in the pool; what runs elsewhere waits for the file."""
-    home = tmp_path / "home"
+    prepare(home := tmp_path / "home")
     turn, file = "Step blocked by limit for pool duckdb", f"waiting for process {os.getpid()}, which holds"
 
     with Warehouse.open(month / "tallystick.duckdb"):
@@ -150,6 +161,7 @@ def test_runs_at_once_of_two_instances_end_well(calm, month, tmp_path) -> None:
     assert [code for code, told in ended] == [0, 0]
     assert published(month / "output") == calm[1]
     assert [path.name for path in (month / "output").iterdir()] == [MONTH]
+    assert any(text.startswith(file) for text in texts(home))  # on the page of the run as well
 
 
 def waits(process: subprocess.Popen[str], *words: str) -> str:
