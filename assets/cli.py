@@ -1,6 +1,5 @@
 """The `tallystick` command: does what the Dagster jobs do, by calling the same functions."""
 
-import errno
 import logging
 import shutil
 import sys
@@ -18,6 +17,7 @@ from assets.close import Published
 from assets.explain import explain
 from assets.send import send
 from assets.status import status
+from pipeline.disk import refusal
 from pipeline.errors import ConfigError, TallystickError
 from pipeline.period import Month
 from pipeline.settings import Settings
@@ -38,14 +38,7 @@ ConfigOption = Annotated[
 ]
 MonthArgument = Annotated[str, typer.Argument(help="The month, as YYYY-MM.")]
 _CONFIG = Path("tallystick.toml")
-_WAY_OUT = {
-    errno.ENOSPC: "Make room on that disk and run again; the last good state is kept.",
-    errno.EACCES: "Give yourself the right to read and write it, and run again.",
-    errno.EROFS: "Choose a folder that can be written, under [output], and run again.",
-    errno.EISDIR: "Name a file where a file is expected, and run again.",
-}
 _BUG = "This is a bug. The last good state is kept; please report what stands above."
-_PUT_RIGHT = "Put that right and run again; the last good state is kept."
 
 
 @app.command()
@@ -154,8 +147,7 @@ def main() -> None:
     except TallystickError as error:
         _fail(str(error))
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{error.strerror or error}. {_WAY_OUT.get(error.errno or 0, _PUT_RIGHT)}")
+        _fail(refusal(error))
     except Exception:  # a bug; 1 would say that the month is closed and has findings
         if logs.is_json():
             log.exception(_BUG)

@@ -21,7 +21,7 @@ from pipeline.changes import Changes, late_text
 from pipeline.closing import Person, standing
 from pipeline.copies import copy_month
 from pipeline.errors import StorageError, TallystickError
-from pipeline.exports import export_tables, recover, swap, write_files
+from pipeline.exports import export_tables, recover, swap, whole, write_files
 from pipeline.findings import assemble
 from pipeline.focus import periods
 from pipeline.landing import land as land_files
@@ -206,7 +206,8 @@ def publish(config: Settings, month: Month) -> Published:
         fresh = target.with_name(f".{month}.new")
         shutil.rmtree(fresh, ignore_errors=True)
         if files is None:
-            files = _written(config, tables, fresh, target)
+            with whole(fresh):
+                files = _written(config, tables, fresh, target)
             swap(fresh, target)
         close = tables["report.close"].row(0, named=True)
         copy = _copied(config, target, files, close["close_id"])
@@ -229,7 +230,6 @@ def _written(config: Settings, tables: dict[str, pl.DataFrame], fresh: Path, tar
     """Write everything of a month into a folder that nobody reads yet; return the names of the files."""
     ledger = tables["report.closing"]
     now = standing(ledger)
-    fresh.mkdir(parents=True)
     files = closing_files.hold(fresh, target, now, target.name, export_tables(tables, fresh))
     files += write_files(_pages(config, tables), fresh)
     files += closing_files.keep_versions(target, fresh, now)
@@ -245,7 +245,7 @@ def _copied(config: Settings, folder: Path, files: tuple[str, ...], close_id: st
         return copy_month(folder, files, config.output.copy_to, close_id, config.s3.endpoint_url)
     except StorageError as error:
         told = f"The month is closed and published in {folder}, but not copied: {error.reason}"
-        raise StorageError(told, error.advice) from None
+        raise StorageError(told, error.advice, may_pass=error.may_pass) from None
 
 
 def check_sources(config: Settings) -> list[Problem]:
@@ -260,7 +260,7 @@ def landed_models(config: Settings) -> pl.DataFrame | None:
     """
     if not config.contracts or not config.warehouse_file.exists():
         return None
-    with Warehouse.open(config.warehouse_file) as warehouse:
+    with Warehouse.look(config.warehouse_file) as warehouse:
         return models(config, warehouse)
 
 
@@ -268,7 +268,7 @@ def closed_teams(config: Settings) -> frozenset[str]:
     """Return the teams and pools of all months closed so far; nobody asks without budgets."""
     if not config.budgets or not config.warehouse_file.exists():
         return frozenset()
-    with Warehouse.open(config.warehouse_file) as warehouse:
+    with Warehouse.look(config.warehouse_file) as warehouse:
         return frozenset(warehouse.query("select distinct team from report.team")["team"])
 
 

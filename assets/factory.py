@@ -1,21 +1,15 @@
 """From a table of the registry to the asset of the same name."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 import dagster as dg
 
 from assets.metadata import code_version, column_schema
-from pipeline.errors import StorageError
 from schemas.tables import Table
 
 OWNERS = ["team:finops"]
 POOL = "duckdb"
 """Steps that open the warehouse take turns; see dagster.yaml."""
-
-
-_TRIES = 5
-_WAIT_SECONDS = 120
 
 GROUPS = {
     layer: f"{number}_{layer}"
@@ -24,15 +18,6 @@ GROUPS = {
     )
 }
 """Layer -> group: the UI sorts groups by name, and numbers put them into the order in which they are read."""
-
-
-@contextmanager
-def patient() -> Iterator[None]:
-    """Try a step again when a place cannot be reached now: for ten minutes, then it fails."""
-    try:
-        yield
-    except StorageError as error:
-        raise dg.RetryRequested(max_retries=_TRIES, seconds_to_wait=_WAIT_SECONDS) from error
 
 
 def key_of(name: str) -> dg.AssetKey:

@@ -33,13 +33,13 @@ def watch_landing(config: Settings, now: datetime | None = None) -> tuple[CheckR
         "repeats": bounds.trace_repeats,
         "failures": bounds.trace_failures,
     }
-    with Warehouse.open(config.warehouse_file) as warehouse:
+    with Warehouse.look(config.warehouse_file) as warehouse:
         return _watched(DAILY, config, now, warehouse, parameters)
 
 
 def watch_month(config: Settings, month: Month, now: datetime | None = None) -> tuple[CheckResult, ...]:
     """Return what each monthly watch says of a month as it is committed."""
-    with Warehouse.open(config.warehouse_file) as warehouse:
+    with Warehouse.look(config.warehouse_file) as warehouse:
         return _watched(MONTHLY, config, now or datetime.now(UTC), warehouse, {"month": str(month)})
 
 

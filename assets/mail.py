@@ -5,6 +5,7 @@ from collections import Counter
 import dagster as dg
 
 from assets.factory import GROUPS, OWNERS
+from assets.failures import plainly
 from assets.partitions import MONTHS, month_of
 from assets.report import INDEX, TEAMS
 from assets.resources import Configuration
@@ -26,7 +27,8 @@ def mail_assets(send: Send) -> dg.AssetsDefinition:
         description="What was mailed: each version of a report to each recipient once.",
     )
     def _mails(context: dg.AssetExecutionContext, configuration: Configuration) -> dg.MaterializeResult:
-        done = send(configuration.settings(), month_of(context))
+        with plainly(context):
+            done = send(configuration.settings(), month_of(context))
         counts = Counter(outcome.state for outcome in done.outcomes)
         if not done.is_well:
             raise dg.Failure(

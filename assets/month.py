@@ -8,6 +8,7 @@ import dagster as dg
 from assets.checks import check_specs, law_results
 from assets.close import Reconciled
 from assets.factory import POOL, key_of, table_spec
+from assets.failures import plainly
 from assets.laws import ChecksFailedError
 from assets.metadata import column_lineage, plot, preview
 from assets.partitions import MONTHS, month_of
@@ -62,11 +63,12 @@ def month_assets(reconcile: Reconcile) -> dg.AssetsDefinition:
     def _reconcile(
         context: dg.AssetExecutionContext, configuration: Configuration
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        try:
-            done = reconcile(configuration.settings(), month_of(context))
-        except ChecksFailedError as error:
-            yield from law_results(error.checks, context.partition_key)
-            raise
+        with plainly(context):
+            try:
+                done = reconcile(configuration.settings(), month_of(context))
+            except ChecksFailedError as error:
+                yield from law_results(error.checks, context.partition_key)
+                raise
         _tell(context, done)
         for table in MONTHLY:
             yield _committed(table, done)

@@ -6,7 +6,8 @@ from typing import Any
 
 import dagster as dg
 
-from assets.factory import GROUPS, OWNERS, POOL, key_of, patient, table_spec
+from assets.factory import GROUPS, OWNERS, POOL, key_of, table_spec
+from assets.failures import plainly
 from assets.metadata import paragraphs
 from assets.resources import Configuration
 from assets.steps import Steps
@@ -75,9 +76,9 @@ def landing_assets(steps: Steps) -> dg.AssetsDefinition:
     def _land(
         context: dg.AssetExecutionContext, configuration: Configuration
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        settings = configuration.settings()
-        yield _ready(context, steps.check(settings))
-        with patient():
+        with plainly(context):
+            settings = configuration.settings()
+            yield _ready(context, steps.check(settings))
             summary = steps.land(settings, _logged(context.log.info))
         context.log.info(f"{sum(summary.rows.values()):,} rows are landed")
         for late in summary.late:

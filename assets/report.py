@@ -6,7 +6,8 @@ from pathlib import PurePath
 import dagster as dg
 
 from assets.close import Published
-from assets.factory import GROUPS, OWNERS, POOL, key_of, patient
+from assets.factory import GROUPS, OWNERS, POOL, key_of
+from assets.failures import plainly
 from assets.metadata import size_bytes
 from assets.partitions import MONTHS, month_of
 from assets.resources import Configuration
@@ -95,7 +96,7 @@ def published_assets(publish: Publish) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, configuration: Configuration
     ) -> Iterator[dg.MaterializeResult]:
         month = month_of(context)
-        with patient():
+        with plainly(context):
             done = publish(configuration.settings(), month)
         context.log.info(done.headline)
         for key in _PARTS:

@@ -47,7 +47,7 @@ class Status(NamedTuple):
 
 def collect(settings: Settings, now: datetime, home: Path | None = None) -> Status:
     """Return how everything stands; nothing is landed and nothing is written. `home` is that of Dagster."""
-    with Warehouse.open(settings.warehouse_file) as warehouse:
+    with Warehouse.look(settings.warehouse_file) as warehouse:
         landed, closed = sources(settings, warehouse, now), months(warehouse)
         late = {str(month): files for month, files in late_files(warehouse).items()}
     pages = {month.month: settings.output_folder / month.month / "index.html" for month in closed}

@@ -6,6 +6,7 @@ import dagster as dg
 
 from assets.checks import check_results
 from assets.factory import POOL, key_of
+from assets.failures import plainly
 from assets.laws import CheckResult
 from assets.partitions import month_of
 from assets.resources import Configuration
@@ -38,7 +39,9 @@ def landing_watches(watch: WatchLanding) -> dg.AssetChecksDefinition:
     def _watch(
         context: dg.AssetCheckExecutionContext, configuration: Configuration
     ) -> Iterator[dg.AssetCheckResult]:
-        yield from _told(context, watch(configuration.settings()))
+        with plainly(context):
+            checks = watch(configuration.settings())
+        yield from _told(context, checks)
 
     return _watch
 
@@ -51,6 +54,8 @@ def month_watches(watch: WatchMonth) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, configuration: Configuration
     ) -> Iterator[dg.AssetCheckResult]:
         month = month_of(context)
-        yield from _told(context, watch(configuration.settings(), month), str(month))
+        with plainly(context):
+            checks = watch(configuration.settings(), month)
+        yield from _told(context, checks, str(month))
 
     return _watch

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.closing import Standing
+from pipeline.disk import writing
 from pipeline.errors import TallystickError
 from schemas.tables import TABLES
 
@@ -39,7 +40,8 @@ def write(folder: Path, ledger: pl.DataFrame, inputs: pl.DataFrame, names: Itera
         "files": [{"name": name, "sha256": _sha256(folder / name)} for name in sorted(names)],
     }
     text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
-    (folder / NAME).write_text(text, "utf-8", newline="\n")
+    with writing(folder / NAME):
+        (folder / NAME).write_text(text, "utf-8", newline="\n")
     return NAME
 
 

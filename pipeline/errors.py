@@ -22,10 +22,12 @@ class SourceError(TallystickError):
 class StorageError(TallystickError):
     """A place cannot be listed, read or written now; carries what a check says of it."""
 
-    def __init__(self, reason: str, advice: str) -> None:
+    def __init__(self, reason: str, advice: str, *, may_pass: bool = False) -> None:
         super().__init__(f"{reason} {advice}")
         self.reason = reason
         self.advice = advice
+        self.may_pass = may_pass
+        """Whether the same may go well later, with nothing changed here."""
 
 
 class ContractError(TallystickError):

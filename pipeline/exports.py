@@ -1,12 +1,13 @@
 """Published files: Parquet and CSV of the tables that anyone may build on; same rows, same bytes."""
 
-import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 
+from pipeline.disk import writing
 from schemas.tables import TABLES
 
 _FORMULA = r"^[=+\-@\t\r]"
@@ -24,17 +25,12 @@ def export_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> tuple[str
             continue
         frame = tables[table.name].drop(table.export_without)
         frame = frame.sort(pl.all(), nulls_last=True)
-        try:
-            frame.write_parquet(folder / f"{table.exported}.parquet", compression="zstd", statistics=False)
-            inert(frame).write_csv(folder / f"{table.exported}.csv", datetime_format=_INSTANT)
-        except (
-            pl.exceptions.PolarsError,
-            OSError,
-        ) as error:  # what Polars makes of a full disk has no number
-            number = re.search(r"(?:os error|Errno) (\d+)", str(error))
-            told = f"{folder / table.exported} cannot be written: {error}"
-            raise OSError(int(number[1]) if number else 0, told) from error
-        names += [f"{table.exported}.parquet", f"{table.exported}.csv"]
+        parquet, csv = (folder / f"{table.exported}.{kind}" for kind in ("parquet", "csv"))
+        with writing(parquet):
+            frame.write_parquet(parquet, compression="zstd", statistics=False)
+        with writing(csv):
+            inert(frame).write_csv(csv, datetime_format=_INSTANT)
+        names += [parquet.name, csv.name]
     return tuple(names)
 
 
@@ -46,9 +42,21 @@ def write_files(files: Iterable[tuple[str, str | bytes]], folder: Path) -> tuple
         if not path.is_relative_to(root):
             raise ValueError(f"page name {name!r} leaves the folder")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+        with writing(path):
+            path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
         names.append(name)
     return tuple(sorted(names))
+
+
+@contextmanager
+def whole(fresh: Path) -> Iterator[None]:
+    """Make a folder, and remove it unless all goes well: on a full disk, half of it takes room."""
+    try:
+        fresh.mkdir(parents=True)
+        yield
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
 
 
 def swap(fresh: Path, target: Path) -> None:

@@ -1,6 +1,7 @@
 """Says at once what is wrong with configuration and sources, and what to do: nothing is landed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import polars as pl
@@ -44,8 +45,7 @@ def check(
             Problem("error", "sources", "There is no source.", "Add a [[sources]] table; see the README.")
         ]
     return [
-        *(problem for source in settings.sources for problem in _source(settings, source)),
-        *_copy(settings),
+        *_places(settings),
         *_kinds(settings),
         *_words(settings),
         *(Problem(*told) for told in contract_problems(settings, landed)),
@@ -55,13 +55,30 @@ def check(
     ]
 
 
+def _places(settings: Settings) -> Iterator[Problem]:
+    """Look at all sources and at `copy_to`; a server that is down is asked once for all."""
+    down: StorageError | None = None
+    places: list[tuple[str, str, Callable[[], Iterable[Problem]]]] = [
+        (f"source '{each.name}'", each.uri, partial(_source, settings, each)) for each in settings.sources
+    ]
+    if settings.output.copy_to is not None:
+        places.append(
+            ("output.copy_to", settings.output.copy_to, partial(_copy, settings, settings.output.copy_to))
+        )
+    for where, uri, look in places:
+        if down is not None and is_remote(uri):
+            yield Problem("error", where, f"{uri} was not looked at, since {down.reason}", down.advice)
+            continue
+        try:
+            yield from look()
+        except StorageError as error:
+            yield Problem("error", where, error.reason, error.advice)
+            down = error if error.may_pass else None
+
+
 def _source(settings: Settings, source: Source) -> Iterator[Problem]:
     where = f"source '{source.name}'"
-    try:
-        listing = list_files(settings.root, source.uri, settings.s3.endpoint_url)
-    except StorageError as error:
-        yield Problem("error", where, error.reason, error.advice)
-        return
+    listing = list_files(settings.root, source.uri, settings.s3.endpoint_url)
     for ignored in listing.ignored:
         yield Problem(
             "warning", where, f"{ignored.uri} is not read: {ignored.why}.", "Copy it into the folder."
@@ -89,8 +106,6 @@ def _newest(source: Source, newest: StoredFile) -> Iterator[Problem]:
             by_name(source.format)
         else:
             detect(_columns_of(newest, head), source.kind, newest.name)
-    except StorageError as error:
-        yield Problem("error", where, error.reason, error.advice)
     except SourceError as error:
         yield Problem("error", where, f"{newest.uri}: {error.reason}", error.advice)
     except OSError as error:
@@ -107,15 +122,10 @@ def _columns_of(file: StoredFile, head: bytes) -> bytes:
     return head_of(read_head(file, MAX_EXPORT_BYTES)) if is_parquet(head) else head
 
 
-def _copy(settings: Settings) -> Iterator[Problem]:
-    if settings.output.copy_to is None:
-        return
-    try:
-        list_files(
-            settings.root, f"{settings.output.copy_to.rstrip('/')}/latest.json", settings.s3.endpoint_url
-        )
-    except StorageError as error:
-        yield Problem("error", "output.copy_to", error.reason, error.advice)
+def _copy(settings: Settings, place: str) -> tuple[Problem, ...]:
+    """See whether the place of copies can be listed; what is there is no matter."""
+    list_files(settings.root, f"{place.rstrip('/')}/latest.json", settings.s3.endpoint_url)
+    return ()
 
 
 def _kinds(settings: Settings) -> Iterator[Problem]:

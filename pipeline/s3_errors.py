@@ -62,6 +62,9 @@ _SAME = {
 }
 """Codes that say the same; numbers stand where an answer has no body."""
 
+_PASSING = {"SlowDown", "ServiceUnavailable", "InternalError", "Unreachable", "Dropped"}
+"""What a server that is back, or has less to do, does not answer any more."""
+
 
 def refused(code: str, where: str, server: str, right: str, attempts: int = 1) -> StorageError:
     """Return the error for what a server answered about a place.
@@ -74,8 +77,7 @@ def refused(code: str, where: str, server: str, right: str, attempts: int = 1) -
         right: the permission that the request needed, as s3:ListBucket.
         attempts: how often it was asked.
     """
-    reason, advice = _TOLD.get(
-        _SAME.get(code, code), (f"the server refuses with {code}", "Put that right, and run again.")
-    )
+    same = _SAME.get(code, code)
+    reason, advice = _TOLD.get(same, (f"the server refuses with {code}", "Put that right, and run again."))
     told = f"{where} at {server}: {reason.format(attempts=attempts)}."
-    return StorageError(told, advice.format(right=right))
+    return StorageError(told, advice.format(right=right), may_pass=same in _PASSING)

@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +21,7 @@ import polars as pl
 from pipeline.contracts import validate
 from pipeline.errors import ContractError, WarehouseError
 from pipeline.migration import NUMBER, columns_to_add, refuse_newer
+from pipeline.warehouse_errors import refusal
 from schemas.tables import TABLES, Table
 
 log = logging.getLogger(__name__)
@@ -28,18 +29,6 @@ log = logging.getLogger(__name__)
 LOCK_WAIT_SECONDS = 600.0
 ROW_GROUP = 122_880
 """Rows that DuckDB compresses together. A group that is filled in part is written again later."""
-
-_LAST_GOOD = "The last good state is kept."
-_ADVICE = {
-    "No space left": f"Make room on that disk and run again. {_LAST_GOOD}",
-    "Permission denied": "Give yourself the right to write this file and its folder, and run again.",
-    "read-only": "Make the file and its folder writable, and run again.",
-    "not a valid DuckDB database": "Move that file away and run again: the sources hold all that goes in.",
-    "Is a directory": "Move that folder away, or name another `warehouse` under [output].",
-    "Out of Memory": f"Close other programs and run again. {_LAST_GOOD}",
-}
-"""Words of DuckDB or the operating system -> what to do."""
-_REPORT = f"{_LAST_GOOD} Run again; if it comes back, report it."
 
 
 class Warehouse:
@@ -49,8 +38,20 @@ class Warehouse:
         self._connection = connection
 
     @classmethod
+    def look(cls, path: Path) -> AbstractContextManager["Warehouse"]:
+        """Open the file for whoever only reads: also one that may not be written; none is an empty one.
+
+        Raises:
+            WarehouseError: as of `open`.
+        """
+        is_there = path.exists()
+        return cls.open(path if is_there else None, read_only=is_there and not os.access(path, os.W_OK))
+
+    @classmethod
     @contextmanager
-    def open(cls, path: Path | None, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator["Warehouse"]:
+    def open(
+        cls, path: Path | None, wait_seconds: float = LOCK_WAIT_SECONDS, *, read_only: bool = False
+    ) -> Iterator["Warehouse"]:
         """Open the file, create what is missing, close it at the end; None opens one in memory.
 
         Whatever DuckDB refuses while it is open becomes a WarehouseError here, and nowhere else.
@@ -59,7 +60,7 @@ class Warehouse:
             WarehouseError: another process held the file for too long, its tables are of another version, or
                 DuckDB cannot read or write it.
         """
-        connection = _connect(":memory:" if path is None else _made(path), wait_seconds)
+        connection = _connect(_made(path, read_only), wait_seconds, read_only)
         try:
             connection.execute("set TimeZone = 'UTC'")
             connection.execute("set enable_progress_bar = false")  # it would stand in what a command prints
@@ -67,7 +68,7 @@ class Warehouse:
             warehouse._create_tables()
             yield warehouse
         except duckdb.Error as error:
-            raise WarehouseError(_refusal(path, error)) from error
+            raise WarehouseError(refusal(path, error)) from error
         finally:
             with suppress(duckdb.Error):  # after a full disk; the next opening reads what was committed
                 connection.close()
@@ -234,8 +235,10 @@ def sql(name: str) -> str:
     return files("pipeline.sql").joinpath(f"{name}.sql").read_text("utf-8")
 
 
-def _made(path: Path) -> str:
+def _made(path: Path | None, read_only: bool) -> str:
     """Return the path of a database; a new one gets its name when it is whole, so that a kill leaves none."""
+    if path is None or read_only:
+        return str(path or ":memory:")
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
@@ -244,29 +247,22 @@ def _made(path: Path) -> str:
             with suppress(FileExistsError):  # another process was faster
                 path.hardlink_to(fresh)
         except duckdb.Error as error:
-            raise WarehouseError(_refusal(path, error)) from None
+            raise WarehouseError(refusal(path, error)) from None
         finally:
             fresh.unlink(missing_ok=True)
     return str(path)
 
 
-def _refusal(path: Path | None, error: duckdb.Error) -> str:
-    """Return what DuckDB refused, on one line, and what to do about it."""
-    said = " ".join(str(error).split())
-    advice = next((advice for words, advice in _ADVICE.items() if words in said), _REPORT)
-    return f"The warehouse {path or 'in memory'} cannot be used: {said} {advice}"
-
-
-def _connect(path: str, wait_seconds: float) -> duckdb.DuckDBPyConnection:
+def _connect(path: str, wait_seconds: float, read_only: bool) -> duckdb.DuckDBPyConnection:
     waited_until = time.monotonic() + wait_seconds
     told = False
     while True:
         try:
-            return duckdb.connect(path)
+            return duckdb.connect(path, read_only=read_only)
         except duckdb.IOException as error:
             holder = re.search(r"PID (\d+)", str(error))
             if "lock" not in str(error).lower():
-                raise WarehouseError(_refusal(Path(path), error)) from None
+                raise WarehouseError(refusal(Path(path), error)) from None
             whom = f"process {holder[1]}" if holder else "another process"
             if time.monotonic() >= waited_until:
                 raise WarehouseError(

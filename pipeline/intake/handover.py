@@ -198,4 +198,4 @@ def _of_parts() -> Iterator[None]:
         yield
     except StorageError as error:
         told = f"The parts of the landing, `parts` under [landing]: {error.reason}"
-        raise StorageError(told, error.advice) from None
+        raise StorageError(told, error.advice, may_pass=error.may_pass) from None

@@ -25,11 +25,15 @@ from schemas.tables import TABLES
 
 @dataclass
 class Steps:
-    """Records which steps ran, in order; `broken` names the law that does not hold, `alarm` a watch that warns."""
+    """Records which steps ran, in order.
+
+    `broken` names the law that does not hold, `alarm` a watch that warns; `refusal` is what landing meets.
+    """
 
     broken: str = ""
     alarm: str = ""
     usage_state: str = "u"
+    refusal: Exception | None = None
     mails: list[Outcome] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
@@ -40,6 +44,8 @@ class Steps:
 
     def land(self, settings: Settings, progress: Progress | None) -> LandingSummary:
         self.ran.append("land")
+        if self.refusal is not None:
+            raise self.refusal
         if progress:
             progress("otel", 3_000_000, 12_500_000)
             progress("otel", 12_500_000, 12_500_000)

@@ -40,6 +40,16 @@ def test_a_unit_starts_what_is_installed_and_runs_as_nobody_special(name) -> Non
     assert "User=tallystick" in text
 
 
+def test_the_tables_of_dagster_are_made_by_one_process_before_the_second_starts() -> None:
+    daemon, webserver = ((ROOT / name).read_text("utf-8") for name in UNITS)
+
+    first, *_ = re.findall(r"^ExecStart(?:Pre)?=-?/opt/tallystick/\.venv/bin/(.+)", daemon, re.M)
+    assert first == "dagster instance migrate"
+    assert "ExecStartPre" not in webserver
+    (after,) = re.findall(r"^After=(.+)", webserver, re.M)
+    assert UNITS[0] in after.split()
+
+
 def test_the_image_copies_what_there_is_and_does_not_run_as_root() -> None:
     lines = (ROOT / "Containerfile").read_text("utf-8").replace("\\\n", " ").splitlines()
     steps = [line.split(maxsplit=1) for line in lines if line and not line.startswith("#")]

@@ -210,3 +210,18 @@ def test_check_says_what_is_wrong_with_places_on_s3(bucket, settings: Settings) 
     said = [f"{problem.where}: {problem.message}" for problem in check(gone) if problem.severity == "error"]
     assert "there is no such bucket" in said[0]
     assert said[1].startswith("output.copy_to: ")
+
+
+def test_a_server_that_is_down_is_asked_once_by_a_check(proxy, settings: Settings, monkeypatch) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    proxy.fault = lambda what: b""
+    (source,) = settings.sources
+    sources = (source, source.model_copy(update={"name": "more"}))
+    output = settings.output.model_copy(update={"copy_to": "s3://other/out"})
+
+    problems = check(settings.model_copy(update={"sources": sources, "output": output}))
+
+    told = {problem.where: problem.message for problem in problems if "cannot be reached" in problem.message}
+    assert list(told) == ["source 'otel'", "source 'more'", "output.copy_to"]
+    assert told["output.copy_to"].startswith("s3://other/out was not looked at, since s3://")
+    assert len(proxy.requests) == 1

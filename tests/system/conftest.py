@@ -9,9 +9,9 @@ import pytest
 
 from tests.delivery.conftest import authority
 from tests.reports.conftest import make_month, render
-from tests.s3.conftest import _credentials, bucket, s3, server
+from tests.s3.conftest import _credentials, bucket, proxy, s3, server
 
-__all__ = ["_credentials", "authority", "bucket", "make_month", "render", "s3", "server"]
+__all__ = ["_credentials", "authority", "bucket", "make_month", "proxy", "render", "s3", "server"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from assets.factory import GROUPS
 from assets.laws import CHECKS
 from pipeline.health.freshness import FRESHNESS
 from schemas.tables import BY_NAME
+from tests.system import runs
 from tests.system.servers import ASSETS, LAUNCH, ROOT, STATUS, Server, serving, wait
 
 pytestmark = pytest.mark.system
@@ -170,3 +172,20 @@ def test_the_graph_is_sound_with_warnings_as_errors(tmp_path, words, said_when_w
     assert done.returncode == 0, said
     assert said_when_well in said
     assert "Warning" not in said
+
+
+def test_runs_launched_at_once_end_as_if_each_had_been_alone(server: Server, demo: Path, tmp_path) -> None:
+    """The same month twice, and the one after it."""
+    months = (MONTH, MONTH, "2026-11")
+    alone = shutil.copytree(demo, tmp_path / "demo", ignore=shutil.ignore_patterns("output", "*.duckdb*"))
+    expected = {month: runs.closed(Path(alone), month) for month in (MONTH, "2026-11")}
+
+    launched = [server.ask(LAUNCH, tags=[{"key": "dagster/partition", "value": month}]) for month in months]
+    ids = [each["launchRun"]["run"]["runId"] for each in launched]
+
+    def ended() -> list[str] | None:
+        found = [server.ask(STATUS, id=run_id).get("runOrError", {}).get("status") for run_id in ids]
+        return found if set(found) <= {"SUCCESS", "FAILURE", "CANCELED"} else None
+
+    assert wait(ended, 600) == ["SUCCESS"] * 3
+    assert {month: runs.published(demo / "output", month) for month in months} == expected
