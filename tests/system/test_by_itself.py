@@ -230,6 +230,5 @@ def test_a_run_whose_process_is_killed_is_started_again_and_nobody_is_mailed_twi
     runs = wait(lambda: _ended(server, 2, tried="kill"), 300)
 
     assert runs, _runs(server)
-    assert [run["status"] for run in runs].count("SUCCESS") == 1
     assert {run["status"] for run in runs} == {"FAILURE", "SUCCESS"}
     _look_at_mails(mailbox, demo)
