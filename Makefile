@@ -50,7 +50,7 @@ simulate: $(READY) ## Score simulated months against their truth, as in the READ
 	$(BIN)/tallystick simulate --calls 30000 --seeds 6 --grain hour
 	$(BIN)/tallystick simulate --money --seeds 30
 
-bench: $(READY) ## Measure speed and memory beside baselines: about a quarter of an hour, 16 GB of disk
+bench: $(READY) ## Measure speed and memory beside baselines: about twenty minutes, 16 GB of disk
 	$(BIN)/tallystick bench
 
 ui: export DAGSTER_HOME := $(CURDIR)
