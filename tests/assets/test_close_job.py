@@ -169,4 +169,4 @@ def test_a_missing_configuration_is_named_before_anything_runs(run_close, steps,
     assert not result.success
     assert steps.ran == []
     failure = next(event for event in result.all_events if event.is_step_failure)
-    assert str(config_path) in failure.step_failure_data.error.cause.message
+    assert str(config_path) in failure.step_failure_data.error.message
