@@ -39,15 +39,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Hashes,
     return pristine, found, seconds
 
 
-def _bury(home: Path) -> int:
-    """Mark killed runs as failed and free their place in the pool, as the daemon does (dagster.yaml)."""
+def _killed(home: Path) -> int:
+    """Return how many runs were killed: nobody marks them as ended, and none holds up the next."""
     with instance(home) as opened:
-        assert opened.run_monitoring_settings["free_slots_after_run_end_seconds"] > 0
-        killed = opened.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-        for run in killed:
-            opened.report_run_failed(run, "killed")
-            opened.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-    return len(killed)
+        return len(opened.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])))
 
 
 @pytest.mark.parametrize("moments", MOMENTS)
@@ -56,7 +51,6 @@ def test_killed_in_any_of_its_steps_a_month_is_as_if_it_had_never_been(
 ) -> None:
     pristine, expected, seconds = undisturbed
     folder, home = Path(shutil.copytree(pristine, tmp_path / "demo")), tmp_path / "home"
-    kills = 0
     for step, moment in zip(STEPS, moments, strict=True):
         process = start(folder, home)
         assert process.stderr
@@ -66,7 +60,6 @@ def test_killed_in_any_of_its_steps_a_month_is_as_if_it_had_never_been(
         process.kill()
         finish(process)
         assert published(folder / "output") in (None, expected)
-        kills += _bury(home)
 
-    assert kills >= len(STEPS) - 1
+    assert _killed(home) >= len(STEPS) - 1
     assert closed(folder) == expected
