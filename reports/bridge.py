@@ -88,7 +88,8 @@ def _sums(rows: pl.DataFrame) -> dict[str, Any]:
     A span that backs several token kinds of a line is one piece of evidence.
     """
     lines = rows.group_by(*_LINE).agg(pl.col("evidence_count").max())
-    return rows.select(*SUMS).row(0, named=True) | {"evidence_count": int(lines["evidence_count"].sum())}
+    sums = rows.group_by("step").agg(*SUMS).row(0, named=True)
+    return sums | {"evidence_count": int(lines["evidence_count"].sum())}
 
 
 def _gross_rest(bridge: pl.DataFrame) -> Decimal:

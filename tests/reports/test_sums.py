@@ -83,6 +83,14 @@ def test_the_teams_add_up_both_ways_and_to_their_tables(pages, amount, teams) ->
     assert all(abs(amount(row[4]) - explained[row[0]]) < 2 * CENT for row in each)
 
 
+def test_a_line_that_is_known_in_several_ways_names_them_all(make_month, render, read, bridge) -> None:
+    row = next(row for row in bridge if row["step"] == "missing_usage" and row["team"] == "payments")
+    month = make_month(recon__bridge=[*bridge, {**row, "feature": "x", "basis": "exact"}])
+    for path in ("index.html", "teams/payments.html"):
+        lines = {each[0]: each for each in read(render(month)[path]).tables["bridge"]}
+        assert lines["Usage never recorded"][4] == "exact, estimated"
+
+
 def test_a_team_page_shows_the_cents_of_its_row_in_the_index(pages, amount) -> None:
     rows = [row for row in pages["index.html"].tables["teams"][1:] if row[3]][:-1]
     for row in rows:
