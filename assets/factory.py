@@ -9,7 +9,7 @@ from schemas.tables import Table
 
 OWNERS = ["team:finops"]
 POOL = "duckdb"
-"""Steps that open the warehouse take turns; see dagster.yaml."""
+"""Runs with steps that open the warehouse take turns; see dagster.yaml."""
 
 GROUPS = {
     layer: f"{number}_{layer}"
