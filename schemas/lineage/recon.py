@@ -97,6 +97,14 @@ FROM = {
         "tokens": "recon.charge.quantity recon.bridge.tokens",
         "usd": "recon.charge.billed_usd recon.bridge.usd",
     },
+    "recon.compaction": {
+        "conversation_id": "core.call.conversation_id core.call.trace_id",
+        "summaries unrecorded": "core.call.call_id recon.claim.step",
+        "context_tokens turns_after saved_tokens": f"core.call.conversation_id {_CALLED}",
+        "tokens": f"recon.claim.tokens {_CALLED}",
+        "usd": f"recon.claim.tokens {_CALLED} core.call.model",
+        "saved_usd": f"core.call.conversation_id {_CALLED} core.call.model",
+    },
     "recon.evidence": {"usd": f"recon.claim.tokens {_RATE}"},
     "recon.variance": {
         "prior_month": "recon.bridge.month",
@@ -143,6 +151,7 @@ MADE = {
         "origin price_card_version": "the name of that list or contract",
     },
     "recon.unmetered": {"reason": _BY_RULE},
+    "recon.compaction": {"window_tokens": "the list of models (genai-prices)"},
     "recon.claim": {"rate basis": _BY_RULE},
     "recon.tieout": {"component": "the components of every tie-out"},
     "recon.accrual": {"entry reason": "what is posted, in words"},
