@@ -1,7 +1,7 @@
 """The waterfall as a drawing: a Vega-Lite chart as SVG, whose colours are those of the page around it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -32,6 +32,10 @@ class Layout:
         """Height with so many bars."""
         return _TOP + self.row * bars + _BOTTOM
 
+    def baseline(self, number: int) -> int:
+        """Where the texts of a bar stand."""
+        return _TOP + self.row * number + (17 if self.is_stacked else self.row // 2 + 5)
+
 
 LAYOUTS = {
     "wide": Layout(width=960, left=284, right=140, row=34, bar=18, is_stacked=False),
@@ -52,6 +56,10 @@ PAGE = {
 }  # fmt: skip
 """Colours of a page, whether it is light or dark; the rest is hatched."""
 _FONT = "system-ui, sans-serif"
+_TEXT = Markup(
+    '<text class="{css}" x="{x}" y="{y}" text-anchor="{anchor}" font-family="system-ui, sans-serif" '
+    'font-size="14" font-weight="{weight}" fill="{fill}">{text}</text>'
+)
 _GAP = "M-.35,-1L.6,-1L.35,1L-.6,1Z"
 """Shape of what breaks a bar."""
 _NAMED = re.compile(r'<path aria-label="([^"]*)"[^>]*/>')
@@ -67,14 +75,28 @@ def draw(found: Waterfall, name: str, unit: str, colours: Mapping[str, str]) -> 
 
     `name` is one of LAYOUTS, `unit` is usd or tokens; `colours` are those of total, up, down, rest and
     rest_text, text, soft (axis) and paper (what breaks a bar), as SVG takes them. Layers are groups of the
-    classes `connectors_marks`, `bars_marks`, `breaks_marks`, `labels_marks` and `values_marks`.
+    classes `connectors_marks`, `bars_marks` and `breaks_marks`; texts have the class `label` or `value`.
     """
     if not found.bars:
         return Markup()
     layout = LAYOUTS[name]
     svg = vl_convert.vegalite_to_svg(_chart(found, layout, unit, colours))
     inner = svg[svg.index(">") + 1 : svg.rindex("</svg>")]
-    return Markup(_NAMED.sub(_with_title, inner))  # noqa: S704 - the library escapes what it is given
+    drawing = Markup(_NAMED.sub(_with_title, inner))  # noqa: S704 - the library escapes what it is given
+    return drawing + Markup().join(_texts(found, layout, colours))
+
+
+def _texts(found: Waterfall, layout: Layout, colours: Mapping[str, str]) -> Iterator[Markup]:
+    """Yield names and values of the bars: the library would measure each, which takes longer than all else."""
+    x, anchor = (layout.left, "start") if layout.is_stacked else (layout.left - 14, "end")
+    for number, bar in enumerate(found.bars):
+        weight = "650" if bar.css == "total" else "400"
+        of_both = {"y": layout.baseline(number), "weight": weight}
+        yield _TEXT.format(
+            css="label", x=x, anchor=anchor, fill=colours["text"], text=bar.step.label, **of_both
+        )
+        fill, x_value = colours[_INK[bar.css]], layout.width - 2
+        yield _TEXT.format(css="value", x=x_value, anchor="end", fill=fill, text=bar.step.text, **of_both)
 
 
 def _with_title(match: re.Match[str]) -> str:
@@ -85,12 +107,7 @@ def _with_title(match: re.Match[str]) -> str:
 def _chart(found: Waterfall, layout: Layout, unit: str, colours: Mapping[str, str]) -> dict[str, Any]:
     size = {"width": layout.plot, "height": {"step": layout.row}}
     space = {"left": layout.left, "right": layout.right, "top": _TOP, "bottom": _BOTTOM}
-    weight = {"expr": "datum.css === 'total' ? 650 : 400"}
-    text = {"type": "text", "aria": False, "font": _FONT, "fontSize": 14, "fontWeight": weight}
-    above = {"dy": -13} if layout.is_stacked else {}
     sunk = {"yOffset": 9} if layout.is_stacked else {}
-    side = {"align": "left"} if layout.is_stacked else {"align": "right"}
-    margin = 0 if layout.is_stacked else -14
     return {
         **size, "padding": space, "autosize": "none", "background": None,
         "config": {"view": {"stroke": None}, "scale": {"bandPaddingInner": 0, "bandPaddingOuter": 0}},
@@ -100,10 +117,6 @@ def _chart(found: Waterfall, layout: Layout, unit: str, colours: Mapping[str, st
             _connectors(colours, sunk),
             _bars(found, layout, unit, colours, sunk),
             _breaks(layout, colours, sunk),
-            {"name": "labels", "mark": {**text, **side, **above, "fill": colours["text"]},
-             "encoding": {"x": {"value": margin}, "text": {"field": "label"}}},
-            {"name": "values", "mark": {**text, "align": "right", **above, "fill": {"expr": "datum.ink"}},
-             "encoding": {"x": {"value": layout.plot + layout.right - 2}, "text": {"field": "text"}}},
         ],
     }  # fmt: skip
 
@@ -112,11 +125,10 @@ def _row(i: int, bar: Bar, found: Waterfall, layout: Layout, colours: Mapping[st
     least = (found.end - found.start) * _FEWEST / layout.plot
     high = max(bar.high, bar.low + least)
     return {
-        "row": i, "next": min(i + 1, len(found.bars) - 1), "css": bar.css, "label": bar.step.label,
-        "text": bar.step.text, "hover": f"{bar.step.label}: {bar.step.text}{bar.step.more}",
+        "row": i, "next": min(i + 1, len(found.bars) - 1),
+        "hover": f"{bar.step.label}: {bar.step.text}{bar.step.more}",
         "low": float(bar.low), "high": float(high), "level": float(bar.level),
-        "fill": colours[bar.css], "ink": colours[_INK[bar.css]],
-        "broken": found.is_broken and bar.css == "total",
+        "fill": colours[bar.css], "broken": found.is_broken and bar.css == "total",
     }  # fmt: skip
 
 

@@ -36,6 +36,10 @@ def layer(svg: ElementTree.Element, name: str) -> list[ElementTree.Element]:
     return list(group)
 
 
+def texts(svg: ElementTree.Element, css: str) -> list[ElementTree.Element]:
+    return [text for text in svg.iter(f"{SVG}text") if text.get("class") == css]
+
+
 def boxes(svg: ElementTree.Element) -> list[tuple[float, float, float, float]]:
     """x, y, width and height of the bars; x as in the middle part of the drawing."""
     found = [re.fullmatch(r"M(.+),(.+)h(.+)v(.+)h.+Z", bar.get("d", "")) for bar in layer(svg, "bars")]
@@ -86,6 +90,23 @@ def test_every_bar_stays_inside_the_drawing(values: list[int], name: str) -> Non
         assert 0 <= y <= y + height <= layout.row * len(values)
 
 
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_names_and_values_stand_beside_their_bars(name: str) -> None:
+    """Beside: on the middle of the bar; above: between the bar and the one before. Texts count from the top."""
+    svg = root(waterfall(SIMPLE), name)
+    layout = LAYOUTS[name]
+    top = layout.height(0) - 6
+    for (_, y, _, height), label, value in zip(
+        boxes(svg), texts(svg, "label"), texts(svg, "value"), strict=True
+    ):
+        baseline = int(label.get("y", ""))
+        assert value.get("y") == label.get("y")
+        if layout.is_stacked:
+            assert top + y + height - layout.row < baseline - 10 < baseline < top + y
+        else:
+            assert top + y < baseline < top + y + height
+
+
 def test_what_a_bar_is_appears_on_hover_and_is_read_out() -> None:
     bar = layer(root(waterfall(SIMPLE), "wide"), "bars")[1]
     assert bar.get("aria-label") == bar.findtext(f"{SVG}title") == "Retries: +$60.00, 12 tokens"
@@ -95,7 +116,7 @@ def test_colours_are_those_of_the_page() -> None:
     svg = root(waterfall(SIMPLE), "narrow")
     fills = [bar.get("fill") for bar in layer(svg, "bars")]
     assert fills == ["var(--total)", "var(--up)", "var(--down)", "url(#narrow-hatch)", "var(--total)"]
-    assert layer(svg, "values")[1].get("fill") == "var(--up)"
+    assert texts(svg, "value")[1].get("fill") == "var(--up)"
 
 
 @pytest.mark.parametrize(("unit", "value", "told"), [
@@ -111,11 +132,11 @@ def test_the_same_values_are_the_same_bytes_and_names_are_text() -> None:
     steps = [*SIMPLE[:-1], Step('<img src=x onerror="alert(1)">', Decimal(120), "]]>&", "total")]
     first = drawn(waterfall(steps), "wide", "usd")
     assert first == drawn(waterfall(steps), "wide", "usd")
-    names = [text.text for text in layer(root(waterfall(steps), "wide"), "labels")]
+    names = [text.text for text in texts(root(waterfall(steps), "wide"), "label")]
     assert names == [step.label for step in steps]
 
 
 def test_the_drawing_for_an_image_is_whole_without_a_page() -> None:
     svg = ElementTree.fromstring(bridge_plot({"traced": 10, "retries": 5}, {"retries": "Retries"}))  # noqa: S314
     assert "var(" not in ElementTree.tostring(svg, "unicode")
-    assert [text.text for text in layer(svg, "values")] == ["10", "5", "15"]
+    assert [text.text for text in texts(svg, "value")] == ["10", "5", "15"]

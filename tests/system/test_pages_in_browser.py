@@ -246,7 +246,7 @@ def test_a_bar_says_on_hover_what_it_is(month: Path, visit: Callable[..., Any]) 
     page = visit(month / "index.html")
     titles = page.locator("svg.wide .bars_marks path title").all_text_contents()
     assert re.fullmatch(r"Traced: \$[\d,]+\.\d\d, [\d,]+ tokens", titles[0])
-    assert len(titles) == page.locator("svg.wide .values_marks text").count()
+    assert len(titles) == page.locator("svg.wide text.value").count()
 
 
 def test_axe_finds_nothing_on_any_kind_of_page_or_mail(
