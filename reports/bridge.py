@@ -1,6 +1,6 @@
 """The bridge as lines that add up on the page: traced, causes, metered, the bill."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -53,7 +53,7 @@ SUMS = (
 
 def whole_bridge(bridge: pl.DataFrame, table: Grid, texts: Mapping[str, CauseText], gross: int) -> Bridge:
     """Return the bridge of the month, with the components of its bills."""
-    exact = _by_step(bridge)
+    exact = _by_step(_step_after_step(bridge))
     metered = sum((row["usd"] or ZERO for row in exact.values()), ZERO)
     is_tied = bool(table.rows) and agree(metered, table.exact_metered)
     goal = table.total["metered_at_expected_rate"] if is_tied else cents(metered)
@@ -65,7 +65,7 @@ def whole_bridge(bridge: pl.DataFrame, table: Grid, texts: Mapping[str, CauseTex
 
 def team_bridge(bridge: pl.DataFrame, row: TeamRow, whole: Bridge, texts: Mapping[str, CauseText]) -> Bridge:
     """Return the bridge of one team, in the cents of its row in the table of teams."""
-    exact = _by_step(bridge)
+    exact = _by_step([bridge])
     fixed = {"traced": row.traced_usd, "unexplained": row.unexplained_usd}
     named = cents(sum((each["usd"] or ZERO for code, each in exact.items() if code not in fixed), ZERO))
     if not whole.billed:
@@ -75,21 +75,28 @@ def team_bridge(bridge: pl.DataFrame, row: TeamRow, whole: Bridge, texts: Mappin
     return _assemble(lines, [replace(SHARE, usd=Usd(share, share))], bridge, row.gross)
 
 
-def _by_step(bridge: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    found = {step: _sums(bridge.filter(step=step)) for step in bridge["step"].unique()}
+def _by_step(parts: Iterable[pl.DataFrame]) -> dict[str, dict[str, Any]]:
+    found = {code: row for part in parts for code, row in _sums(part).items()}
     always = {"traced": _NOTHING, "unexplained": _NOTHING}
     kept = {code: row for code, row in found.items() if row["is_something"] or code in always}
     return {code: row for code in STEPS if (row := {**always, **kept}.get(code))}
 
 
-def _sums(rows: pl.DataFrame) -> dict[str, Any]:
-    """What the rows of one step add up to; one step after the other, so that memory is that of one.
+def _step_after_step(bridge: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield the rows of each step, so that memory is that of one."""
+    for step in bridge["step"].unique():
+        yield bridge.filter(step=step)
+
+
+def _sums(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Step -> what its rows add up to.
 
     A span that backs several token kinds of a line is one piece of evidence.
     """
-    lines = rows.group_by(*_LINE).agg(pl.col("evidence_count").max())
-    sums = rows.group_by("step").agg(*SUMS).row(0, named=True)
-    return sums | {"evidence_count": int(lines["evidence_count"].sum())}
+    lines = rows.group_by("step", *_LINE).agg(pl.col("evidence_count").max())
+    counts = dict(lines.group_by("step").agg(pl.col("evidence_count").sum()).rows())
+    sums = rows.group_by("step").agg(*SUMS).iter_rows(named=True)
+    return {row["step"]: row | {"evidence_count": int(counts[row["step"]])} for row in sums}
 
 
 def _gross_rest(bridge: pl.DataFrame) -> Decimal:

@@ -10,7 +10,7 @@ from pipeline.money import to_cents
 from reports import format as fmt
 from reports import story
 from reports.closing import SignOff
-from reports.compactions import Compacted, compactions
+from reports.compactions import COMPACTION, NOBODY, Compacted, compactions
 from reports.evidence import LISTED, NOTHING, Proof
 from reports.month import Month, Opened, Own
 from reports.places import Interval, Lever, Place, interval, places
@@ -118,7 +118,7 @@ def _page(month: Month, own: Own, line: Line, found: _Found) -> CausePage:
         rates_more=max(0, len(rates) - RATES),
         evidence=found.proof,
         command=_command(month.name, team, step),
-        compacted=compactions(month.tables["recon.compaction"], team),
+        compacted=compactions(month.tables["recon.compaction"], team) if step == COMPACTION else NOBODY,
         close=month.close,
         sign_off=month.sign_off,
     )

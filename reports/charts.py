@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import vl_convert
 from markupsafe import Markup
 
+from reports import format as fmt
 from reports.waterfall import Bar, Waterfall
 
 
@@ -42,23 +43,20 @@ LAYOUTS = {
     "narrow": Layout(width=360, left=2, right=6, row=50, bar=16, is_stacked=True),
 }
 _TOP, _BOTTOM = 26, 6
+_EDGE = 20
+"""A text of the axis that is so near to its end stands within it, where space is scarce."""
 _INK = {"total": "text", "up": "up", "down": "down", "rest": "rest_text"}
 """Colour of a value."""
 _FEWEST = Decimal("1.5")
 """Units that a bar is wide at least."""
-_LABELS = {
-    "usd": "format(datum.value, '$,~f')",
-    "tokens": "datum.value < 1e6 ? format(datum.value, ',~f') : format(datum.value / 1e6, ',~f') + ' M'",
-}
 PAGE = {
     "total": "var(--total)", "up": "var(--up)", "down": "var(--down)", "rest_text": "var(--rest)",
     "text": "var(--ink)", "soft": "var(--soft)", "paper": "var(--paper)",
 }  # fmt: skip
 """Colours of a page, whether it is light or dark; the rest is hatched."""
-_FONT = "system-ui, sans-serif"
 _TEXT = Markup(
     '<text class="{css}" x="{x}" y="{y}" text-anchor="{anchor}" font-family="system-ui, sans-serif" '
-    'font-size="14" font-weight="{weight}" fill="{fill}">{text}</text>'
+    'font-size="{size}" font-weight="{weight}" fill="{fill}">{text}</text>'
 )
 _GAP = "M-.35,-1L.6,-1L.35,1L-.6,1Z"
 """Shape of what breaks a bar."""
@@ -80,18 +78,33 @@ def draw(found: Waterfall, name: str, unit: str, colours: Mapping[str, str]) -> 
     if not found.bars:
         return Markup()
     layout = LAYOUTS[name]
-    svg = vl_convert.vegalite_to_svg(_chart(found, layout, unit, colours))
+    svg = vl_convert.vegalite_to_svg(_chart(found, layout, colours))
     inner = svg[svg.index(">") + 1 : svg.rindex("</svg>")]
     drawing = Markup(_NAMED.sub(_with_title, inner))  # noqa: S704 - the library escapes what it is given
-    return drawing + Markup().join(_texts(found, layout, colours))
+    return drawing + Markup().join((*_scale(found, layout, unit, colours), *_texts(found, layout, colours)))
+
+
+def _scale(found: Waterfall, layout: Layout, unit: str, colours: Mapping[str, str]) -> Iterator[Markup]:
+    """Yield what the axis says."""
+    with localcontext(prec=30):
+        scale = layout.plot / (found.end - found.start)
+        places = [(tick, layout.left + (tick - found.start) * scale) for tick in found.ticks]
+    for tick, x in places:
+        is_last = x > layout.left + layout.plot - _EDGE
+        near = "start" if x < layout.left + _EDGE else "end" if is_last else "middle"
+        yield _TEXT.format(
+            css="tick", x=f"{x:.1f}", y=_TOP - 12, anchor=near if layout.is_stacked else "middle", size=12,
+            weight="400", fill=colours["soft"],
+            text=fmt.tokens(int(tick)) if unit == "tokens" else fmt.usd(tick).replace(".00", ""),
+        )  # fmt: skip
 
 
 def _texts(found: Waterfall, layout: Layout, colours: Mapping[str, str]) -> Iterator[Markup]:
-    """Yield names and values of the bars: the library would measure each, which takes longer than all else."""
+    """Yield names and values of bars: the library would measure each, which takes longer than all else."""
     x, anchor = (layout.left, "start") if layout.is_stacked else (layout.left - 14, "end")
     for number, bar in enumerate(found.bars):
         weight = "650" if bar.css == "total" else "400"
-        of_both = {"y": layout.baseline(number), "weight": weight}
+        of_both = {"y": layout.baseline(number), "weight": weight, "size": 14}
         yield _TEXT.format(
             css="label", x=x, anchor=anchor, fill=colours["text"], text=bar.step.label, **of_both
         )
@@ -104,7 +117,7 @@ def _with_title(match: re.Match[str]) -> str:
     return f"{match[0][:-2]}><title>{match[1]}</title></path>"
 
 
-def _chart(found: Waterfall, layout: Layout, unit: str, colours: Mapping[str, str]) -> dict[str, Any]:
+def _chart(found: Waterfall, layout: Layout, colours: Mapping[str, str]) -> dict[str, Any]:
     size = {"width": layout.plot, "height": {"step": layout.row}}
     space = {"left": layout.left, "right": layout.right, "top": _TOP, "bottom": _BOTTOM}
     sunk = {"yOffset": 9} if layout.is_stacked else {}
@@ -115,7 +128,7 @@ def _chart(found: Waterfall, layout: Layout, unit: str, colours: Mapping[str, st
         "encoding": {"y": {"field": "row", "type": "ordinal", "axis": None}},
         "layer": [
             _connectors(colours, sunk),
-            _bars(found, layout, unit, colours, sunk),
+            _bars(found, layout, colours, sunk),
             _breaks(layout, colours, sunk),
         ],
     }  # fmt: skip
@@ -133,13 +146,11 @@ def _row(i: int, bar: Bar, found: Waterfall, layout: Layout, colours: Mapping[st
 
 
 def _bars(
-    found: Waterfall, layout: Layout, unit: str, colours: Mapping[str, str], sunk: Mapping[str, int]
+    found: Waterfall, layout: Layout, colours: Mapping[str, str], sunk: Mapping[str, int]
 ) -> dict[str, Any]:
     axis = {
-        "orient": "top", "title": None, "tickCount": 4, "domain": False, "ticks": False,
-        "labelOverlap": False, "labelFlush": layout.is_stacked, "labelPadding": 6, "labelExpr": _LABELS[unit],
-        "labelFont": _FONT, "labelFontSize": 12, "labelColor": colours["soft"], "gridColor": colours["soft"],
-        "gridOpacity": 0.35,
+        "orient": "top", "title": None, "values": [float(tick) for tick in found.ticks], "labels": False,
+        "domain": False, "ticks": False, "gridColor": colours["soft"], "gridOpacity": 0.35,
     }  # fmt: skip
     scale = {"domain": [float(found.start), float(found.end)], "nice": False, "zero": False}
     return {

@@ -50,6 +50,10 @@ class Compacted:
         )
 
 
+NOBODY = Compacted((), 0, 0, 0, Decimal(0))
+"""Of a page that is about something else."""
+
+
 def compactions(table: pl.DataFrame, team: str | None) -> Compacted:
     """Return recon.compaction of a page."""
     mine = table if team is None else table.filter(team=team)

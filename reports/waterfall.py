@@ -43,6 +43,15 @@ class Waterfall:
     is_broken: bool
     """The axis starts above zero; totals are not seen whole."""
 
+    @property
+    def ticks(self) -> list[Decimal]:
+        """Round values on the axis, about four."""
+        with localcontext(prec=30):
+            unit = _nice((self.end - self.start) / 4)
+            first = (self.start / unit).to_integral_value(rounding="ROUND_CEILING")
+            last = (self.end / unit).to_integral_value(rounding="ROUND_FLOOR")
+            return [number * unit for number in range(int(first), int(last) + 1)]
+
 
 def waterfall(steps: Sequence[Step]) -> Waterfall:
     """Return the bars of a waterfall.

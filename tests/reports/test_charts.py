@@ -120,8 +120,8 @@ def test_colours_are_those_of_the_page() -> None:
 
 
 @pytest.mark.parametrize(("unit", "value", "told"), [
-    ("usd", "1.6", "$1.5"), ("usd", "1600000", "$1,500,000"), ("tokens", "1600", "1,500"),
-    ("tokens", "1600000", "1.5 M"),
+    ("usd", "1.6", "$1.50"), ("usd", "1600000", "$1,500,000"), ("tokens", "1600", "1,500"),
+    ("tokens", "1600000", "1.50\u00a0M"),
 ])  # fmt: skip
 def test_the_axis_says_what_it_counts(unit: str, value: str, told: str) -> None:
     found = waterfall([Step("Metered", Decimal(value), "", "total")])
