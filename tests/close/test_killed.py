@@ -16,7 +16,7 @@ import pytest
 pytestmark = pytest.mark.system
 
 CLOSE = [str(Path(sys.executable).with_name("tallystick")), "close", "2026-10"]
-KILLS = 12
+KILLS = 8
 
 Hashes = dict[str, str]
 
@@ -54,8 +54,8 @@ def undisturbed(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
 
 
 CHANCE = random.Random(7)  # noqa: S311
-MOMENTS = [(twelfth + CHANCE.random()) / KILLS for twelfth in range(KILLS)]
-"""Shares of the run time, one in each twelfth."""
+MOMENTS = [(nth + CHANCE.random()) / KILLS for nth in range(KILLS)]
+"""Shares of the run time, one in each eighth."""
 
 
 @pytest.mark.parametrize("share", MOMENTS)

@@ -17,7 +17,7 @@ TALLYSTICK = str(Path(sys.executable).with_name("tallystick"))
 ACCEPTED = '\n[[closing.resolutions]]\ncode = "quarantine"\nresolution = "accepted"\nwhy = "torn lines"\n'
 LOCK = ("close", "2026-10", "--lock", "--by", "Ann")
 CHANCE = random.Random(5)  # noqa: S311
-MOMENTS = [0.2, 0.45, *(0.55 + (nth + CHANCE.random()) / 20 for nth in range(9))]
+MOMENTS = [0.2, 0.45, *(0.55 + (nth + CHANCE.random()) / 10 for nth in range(5))]
 """Shares of the run time: most near its end, where the month is locked and published."""
 
 Hashes = dict[str, str]
