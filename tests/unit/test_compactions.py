@@ -111,6 +111,11 @@ def test_a_recorded_summary_is_none_of_the_bridge_and_costs_its_own_tokens() -> 
     assert (row["tokens"], row["usd"]) == (10_200, Decimal("0.0099") + Decimal("0.003"))
 
 
+def test_a_recorded_summary_that_nobody_billed_costs_nothing() -> None:
+    summary = {"operation": "compact", "minute": 3.5, "input_uncached_tokens": 9900, "output_tokens": 300}
+    assert found(calls({**summary, "not_billed_reason": "refused"})) == []
+
+
 def test_one_conversation_has_one_row_with_the_median_of_its_lengths() -> None:
     rows = found(calls(), [*claim(4), *claim(2), *claim(3)])
     assert [(row["summaries"], row["context_tokens"], row["tokens"]) for row in rows] == [

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from pipeline.disk import refusal, room, writing
+from pipeline.exports import whole
 
 FULL = Path("/dev/full")  # takes nothing, as a disk that is full
 ROWS = pl.DataFrame({"tokens": range(100_000)})
@@ -53,3 +54,14 @@ def test_a_folder_that_could_not_be_copied_is_told_by_the_number_in_its_text(tmp
     error = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")])
 
     assert refusal(error).endswith("Make room on that disk and run again; the last good state is kept.")
+
+
+def test_a_folder_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
+    def half_a_month() -> None:
+        with whole(tmp_path / "month"):
+            (tmp_path / "month" / "page.html").write_text("half")
+            raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        half_a_month()
+    assert list(tmp_path.iterdir()) == []
