@@ -1,7 +1,6 @@
 """The same rows whatever reads them: one pass or many pieces, one worker or four, the scan or the exact decoder."""
 
 import gzip
-import hashlib
 import json
 import os
 import signal
@@ -20,7 +19,7 @@ from assets.bench_data import write_dump
 from pipeline import executors, landing
 from pipeline.content import open_content, read_lines
 from pipeline.errors import TallystickError
-from pipeline.intake import ahead, handover, proto_scan, scan
+from pipeline.intake import ahead, handover
 from pipeline.intake.blocks import read_blocks, record_start
 from pipeline.intake.decoding import Batch, DecodeOptions, decode
 from pipeline.intake.json_decoding import decode_blocks
@@ -289,15 +288,3 @@ def test_a_cluster_without_an_address_or_behind_a_wrong_one_is_told(
         executors.open_executor(Landing(executor="dask", scheduler="tcp://127.0.0.1:9")),
     ):
         pass
-
-
-SHARED = ("machine", "json_scan", "scan_values")
-BUILT = [(scan, (*SHARED, "scan_levels")), (proto_scan, (*SHARED, "proto_fields"))]
-
-
-@pytest.mark.parametrize(("module", "names"), BUILT, ids=["json", "protobuf"])
-def test_the_machine_code_is_built_from_what_is_there(module: Any, names: tuple[str, ...]) -> None:
-    """What numba keeps of a scan holds functions of other files, whose changes it does not see."""
-    path = Path(module.__file__)
-    sources = b"".join((path.parent / f"{name}.py").read_bytes() for name in names)
-    assert hashlib.sha256(sources).hexdigest()[:8] == module.BUILT_FROM, f"put this hash into {path.name}"
